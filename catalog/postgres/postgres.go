@@ -1,0 +1,2 @@
+// Package postgres keeps the catalog in PostgreSQL.
+package postgres

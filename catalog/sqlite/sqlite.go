@@ -1,0 +1,2 @@
+// Package sqlite keeps the catalog in one SQLite file.
+package sqlite

@@ -1,0 +1,2 @@
+// Package orders is the reference order system.
+package orders

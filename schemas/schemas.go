@@ -1,0 +1,2 @@
+// Package schemas embeds the reference system's events, services and flows, as files.
+package schemas

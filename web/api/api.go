@@ -1,0 +1,2 @@
+// Package api serves the HTTP APIs: Confluent-compatible and native.
+package api

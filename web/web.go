@@ -1,0 +1,2 @@
+// Package web is the event catalog site.
+package web
