@@ -1,0 +1,42 @@
+# accord: every task has one target. `make` alone explains them.
+.DEFAULT_GOAL := help
+.PHONY: help dev build test lint bench fuzz clean
+
+# Tools are pinned here and run from the module cache, so that they never enter go.mod.
+GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEADCODE    := go run golang.org/x/tools/cmd/deadcode@v0.52.0
+FUZZTIME    ?= 60s
+
+help: ## explain the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: ## run all of accord on embedded parts; data in ./accord-data/
+	go run ./cmd/accord dev
+
+build: ## one static binary: ./accord
+	CGO_ENABLED=0 go build -trimpath -o accord ./cmd/accord
+
+test: ## run every test against real parts, installing what is missing (as root); PKG=./proxy for one room
+	@.ci/test $(PKG)
+
+lint: ## formatting, vet, modernisation, static analysis, dead code, architecture
+	@out=$$($(GOFUMPT) -l .); test -z "$$out" || { echo "gofumpt: run '$(GOFUMPT) -w .' for:"; echo "$$out"; exit 1; }
+	go vet ./...
+	go fix -diff ./...
+	$(STATICCHECK) ./...
+	@out=$$($(DEADCODE) -test ./...); test -z "$$out" || { echo "dead code:"; echo "$$out"; exit 1; }
+	go test ./cmd/accord -run Architecture
+
+bench: ## ratios measured side by side in one run, never bare times
+	@.ci/bench
+
+fuzz: ## every fuzz target for FUZZTIME (60s); failing inputs land in testdata/fuzz
+	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | cut -c6-); do \
+			go test $$target -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+clean: ## remove what make made; never accord-data/ or testdata/
+	rm -f accord
