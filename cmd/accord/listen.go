@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Bounds of every HTTP listener.
+const (
+	maxHeaderBytes    = 64 << 10
+	readHeaderTimeout = 10 * time.Second
+	drainTimeout      = 10 * time.Second
+)
+
+// listen binds an address. A taken port is an error that names the flag to use; an address beyond loopback needs
+// insecure, since nobody has to sign in.
+func listen(flag, address string, insecure bool) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("--%s %s: want HOST:PORT", flag, address))
+	}
+	ip := net.ParseIP(host)
+	if host != "localhost" && (ip == nil || !ip.IsLoopback()) && !insecure {
+		return nil, exit(exitUsage, fmt.Errorf("--%s %s is reachable from other machines and nobody has to sign in: use a loopback address, or --insecure", flag, address))
+	}
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, exit(exitUnavailable, fmt.Errorf("%s is taken by another process: choose another address with --%s", address, flag))
+	}
+	if err != nil {
+		return nil, exit(exitUnavailable, fmt.Errorf("listen on %s (--%s): %w", address, flag, err))
+	}
+	return l, nil
+}
+
+// serveHTTP serves until ctx ends, then lets requests in flight finish for drainTimeout.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout}
+	drained := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		drained <- server.Shutdown(deadline)
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-drained
+}
