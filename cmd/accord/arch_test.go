@@ -28,11 +28,11 @@ type room struct {
 }
 
 const (
-	franz      = "github.com/twmb/franz-go"
-	prometheus = "github.com/prometheus/client_golang"
-	yaml       = "go.yaml.in/yaml/v3"
-	sqliteDrv  = "modernc.org/sqlite"
-	pgx        = "github.com/jackc/pgx/v5"
+	modFranz      = "github.com/twmb/franz-go"
+	modPrometheus = "github.com/prometheus/client_golang"
+	modYAML       = "go.yaml.in/yaml/v3"
+	modSQLite     = "modernc.org/sqlite"
+	modPgx        = "github.com/jackc/pgx/v5"
 )
 
 // floorPlan is the architecture: a new room is a decision made here.
@@ -40,25 +40,25 @@ var floorPlan = map[string]room{
 	"cmd/accord": {
 		floor:   5,
 		imports: []string{"catalog", "catalog/postgres", "catalog/sqlite", "client", "compat", "orders", "proxy", "schemas", "upcast", "validator", "web", "web/api"},
-		modules: []string{"github.com/spf13/cobra", franz, yaml, prometheus},
+		modules: []string{"github.com/spf13/cobra", modFranz, modYAML, modPrometheus},
 	},
-	"web":               {floor: 4, imports: []string{"catalog", "compat", "web/api"}, modules: []string{"github.com/yuin/goldmark", prometheus}},
-	"web/api":           {floor: 4, imports: []string{"catalog", "compat", "upcast", "validator"}, modules: []string{"github.com/danielgtaylor/huma/v2", prometheus}},
-	"orders":            {floor: 4, imports: []string{"client"}, modules: []string{franz, pgx, sqliteDrv, prometheus}, nested: true},
-	"catalog/postgres":  {floor: 3, imports: []string{"catalog"}, modules: []string{pgx, prometheus}},
-	"catalog/sqlite":    {floor: 3, imports: []string{"catalog"}, modules: []string{sqliteDrv, prometheus}},
+	"web":               {floor: 4, imports: []string{"catalog", "compat", "web/api"}, modules: []string{"github.com/yuin/goldmark", modPrometheus}},
+	"web/api":           {floor: 4, imports: []string{"catalog", "compat", "upcast", "validator"}, modules: []string{"github.com/danielgtaylor/huma/v2", modPrometheus}},
+	"orders":            {floor: 4, imports: []string{"client"}, modules: []string{modFranz, modPgx, modSQLite, modPrometheus}, nested: true},
+	"catalog/postgres":  {floor: 3, imports: []string{"catalog"}, modules: []string{modPgx, modPrometheus}},
+	"catalog/sqlite":    {floor: 3, imports: []string{"catalog"}, modules: []string{modSQLite, modPrometheus}},
 	"catalog/storetest": {floor: 3, imports: []string{"catalog"}, modules: []string{"github.com/google/go-cmp"}},
-	"catalog":           {floor: 2, imports: []string{"compat", "validator", "upcast"}, modules: []string{yaml, prometheus}},
-	"proxy":             {floor: 2, imports: []string{"validator"}, modules: []string{franz, "github.com/klauspost/compress", "github.com/pierrec/lz4/v4", prometheus}},
-	"client":            {floor: 2, imports: []string{"validator", "upcast"}, modules: []string{prometheus}},
+	"catalog":           {floor: 2, imports: []string{"compat", "validator", "upcast"}, modules: []string{modYAML, modPrometheus}},
+	"proxy":             {floor: 2, imports: []string{"validator"}, modules: []string{modFranz, "github.com/klauspost/compress", "github.com/pierrec/lz4/v4", modPrometheus}},
+	"client":            {floor: 2, imports: []string{"validator", "upcast"}, modules: []string{modPrometheus}},
 	"compat":            {floor: 1, imports: []string{"validator"}, pure: true},
 	"upcast":            {floor: 1, imports: []string{"validator"}, pure: true},
-	"validator":         {floor: 0, modules: []string{"github.com/santhosh-tekuri/jsonschema/v5", prometheus}, pure: true},
+	"validator":         {floor: 0, modules: []string{"github.com/santhosh-tekuri/jsonschema/v5", modPrometheus}, pure: true},
 	"schemas":           {floor: 0, pure: true},
 }
 
 // testModules are open to test files of every room; files of package x_test may import any module.
-var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", franz + "/pkg/sr", "pgregory.net/rapid", "github.com/santhosh-tekuri/jsonschema/v5"}
+var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", modFranz + "/pkg/sr", "pgregory.net/rapid", "github.com/santhosh-tekuri/jsonschema/v5"}
 
 // impure are the standard packages that a pure room never sees; what is pure among them is allowed by name.
 var (

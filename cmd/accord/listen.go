@@ -40,6 +40,8 @@ func listen(flag, address string, insecure bool) (net.Listener, error) {
 
 // serveHTTP serves until ctx ends, then lets requests in flight finish for drainTimeout.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	server := &http.Server{Handler: h, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout}
 	drained := make(chan error, 1)
 	go func() {
@@ -48,8 +50,10 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		defer cancel()
 		drained <- server.Shutdown(deadline)
 	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := server.Serve(l)
+	cancel()
+	if failed := <-drained; errors.Is(err, http.ErrServerClosed) {
+		return failed
 	}
-	return <-drained
+	return err
 }

@@ -105,4 +105,3 @@ Start here:  accord dev`,
 var verbs = []func(streams) *cobra.Command{
 	versionCommand,
 }
-
