@@ -40,7 +40,7 @@ var floorPlan = map[string]room{
 	"cmd/accord": {
 		floor:   5,
 		imports: []string{"catalog", "catalog/postgres", "catalog/sqlite", "client", "compat", "orders", "proxy", "schemas", "upcast", "validator", "web", "web/api"},
-		modules: []string{"github.com/spf13/cobra", modFranz, modYAML, modPrometheus},
+		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", modFranz, modYAML, modPrometheus},
 	},
 	"web":               {floor: 4, imports: []string{"catalog", "compat", "web/api"}, modules: []string{"github.com/yuin/goldmark", modPrometheus}},
 	"web/api":           {floor: 4, imports: []string{"catalog", "compat", "upcast", "validator"}, modules: []string{"github.com/danielgtaylor/huma/v2", modPrometheus}},
