@@ -1,0 +1,113 @@
+package catalog
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Bounds of what is observed. The oldest go first.
+const (
+	MaxRejectionGroups = 10_000 // rows kept
+	MaxSampleBytes     = 8 << 10
+	MaxSamples         = 5 // kept of one rejection
+	MaxUsageRows       = 100_000
+)
+
+// Roles in Usage.
+const (
+	RoleWrite = "write"
+	RoleRead  = "read"
+)
+
+// Sender says which report of which process this is: Seq counts from 1 in the life of Instance, so that a report
+// sent twice counts once. The counts in a report are what was added since the one before.
+type Sender struct {
+	Instance string    `json:"instance"`
+	Seq      int64     `json:"seq"`
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"`
+}
+
+// UsageReport is what a proxy or decoder saw written and read.
+type UsageReport struct {
+	Sender
+	Seen []Usage `json:"seen"`
+}
+
+// Usage is who wrote or read which version through which topic, and how much.
+type Usage struct {
+	Role      string    `json:"role"`              // RoleWrite or RoleRead
+	Service   string    `json:"service,omitempty"` // declared name, "" if unknown
+	ClientID  string    `json:"client_id,omitempty"`
+	Principal string    `json:"principal,omitempty"`
+	Topic     string    `json:"topic,omitempty"`
+	Group     string    `json:"group,omitempty"` // consumer group
+	Context   string    `json:"context,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	Version   int       `json:"version,omitempty"`
+	ID        int       `json:"id,omitempty"`
+	Records   int64     `json:"records"`
+	Bytes     int64     `json:"bytes,omitempty"`
+	First     time.Time `json:"first,omitzero"`
+	Last      time.Time `json:"last,omitzero"`
+}
+
+// RejectionReport is what a proxy or decoder refused, and the count of what it let through beside it.
+type RejectionReport struct {
+	Sender
+	Accepted []Acceptance `json:"accepted,omitempty"`
+	Rejected []Rejection  `json:"rejected,omitempty"`
+	Samples  []Sample     `json:"samples,omitempty"`
+}
+
+// Acceptance counts records of a version that were let through.
+type Acceptance struct {
+	Context string `json:"context,omitempty"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+	Topic   string `json:"topic"`
+	Records int64  `json:"records"`
+}
+
+// Rejection is one reason for which records were refused: ID is the same for the same subject, version, address and
+// keyword, on every proxy.
+type Rejection struct {
+	ID         string    `json:"id"`
+	Context    string    `json:"context,omitempty"`
+	Subject    string    `json:"subject,omitempty"`
+	Version    int       `json:"version,omitempty"`
+	Topic      string    `json:"topic"`
+	Address    string    `json:"address"` // JSON Pointer into the event, * for any element
+	Keyword    string    `json:"keyword"`
+	Reason     string    `json:"reason"`
+	ClientID   string    `json:"client_id,omitempty"`
+	Principal  string    `json:"principal,omitempty"`
+	Records    int64     `json:"records"`
+	Collateral int64     `json:"collateral"` // good records that shared a refused batch
+	First      time.Time `json:"first,omitzero"`
+	Last       time.Time `json:"last,omitzero"`
+}
+
+// Sample is a refused event, redacted before it was sent.
+type Sample struct {
+	ID    string          `json:"id"` // of the rejection
+	Event json.RawMessage `json:"event"`
+	At    time.Time       `json:"at,omitzero"`
+}
+
+// RejectionGroup is what is known about one reason: its counts over all clients, and the newest samples.
+type RejectionGroup struct {
+	Rejection                   // ClientID and Principal are those seen last
+	Clients   []Rejection       `json:"clients"` // the same by client, newest first
+	Samples   []json.RawMessage `json:"samples"` // newest first, at most MaxSamples
+}
+
+// RejectionQuery asks for rejections; the zero value asks for the newest MaxPage of all.
+type RejectionQuery struct {
+	ID      string // one group
+	Name    Name   // of one subject
+	Topic   string
+	Since   time.Time
+	Limit   int
+	Samples bool // bring samples and clients along
+}
