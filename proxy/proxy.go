@@ -1,2 +1,193 @@
 // Package proxy is the gate in front of Kafka: an invalid event never reaches a topic.
+//
+// Any Kafka producer, unchanged, points at the gate instead of the brokers; the same gate takes events over HTTP. One
+// decision core judges both.
+//
+//	Kafka client ─ conn ─ api table ┬ 00_produce ─ batch ─ decide ─ policy ┬ all valid: original bytes ──► broker
+//	                                │                                      └ some bad: answered here, the rest ─► broker
+//	                                ├ 03 10 60 …: node addresses rewritten   decide ◄ validator.Source (known schemas: no I/O)
+//	                                └ everything else: bytes                 decide ► observe (counters) ► Report
+//	HTTP client ── http ─ decide ─ own producer ─────────────────────────────────────────────────────────► broker
+//
+// A batch with an invalid record is refused as a whole, because Kafka acknowledges batches; other partitions of the same
+// request go on. The gate never says success before the broker did, never retries a client's request, and keeps no state
+// that a restart could lose, except which running transactions were poisoned by a refusal.
+//
+// Nodes have fixed doors: node n of the cluster answers on the bootstrap port + 1 + n, on every replica of the gate.
 package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says where a Server stands. Only Brokers is required.
+type Config struct {
+	// Brokers are the bootstrap brokers, host:port. They are tried in order, beginning with the last that answered.
+	Brokers []string
+	// Advertise is the host that clients are told to connect to; "" = the address on which a client's own connection
+	// arrived, which is right unless something translates addresses between client and gate.
+	Advertise string
+	// Nodes are the node ids whose ports are bound at start; the zero value is 0–9. A node id outside of it gets its
+	// port when it is first seen in the cluster.
+	Nodes NodeRange
+	// Dial opens connections to brokers; nil = net.Dialer. It may ignore the address (an embedded broker behind a
+	// Unix socket reports none).
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Listen opens the node ports beside the listener given to Serve; nil = net.ListenConfig.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// TLS is what the gate shows its clients; nil = plain text.
+	TLS *tls.Config
+	// UpstreamTLS is used towards the brokers; nil = plain text. An empty ServerName is filled from the address.
+	UpstreamTLS *tls.Config
+	// Own is how the gate itself speaks to the cluster, for its metadata and for HTTP producing; nil = anonymous.
+	Own *Credentials
+	// Limits bounds what comes from outside; each zero field is the constant of the same name.
+	Limits Limits
+	// Log receives the room's log; nil = slog.Default(). It never holds a payload.
+	Log *slog.Logger
+}
+
+// Credentials are a SASL user of the gate itself.
+type Credentials struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	User      string
+	Password  string
+}
+
+var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+
+// NodeRange is Count node ids from First on. The zero value stands for the ten ids 0–9.
+type NodeRange struct {
+	First, Count int32
+}
+
+// DefaultNodes is how many node ports are bound when Config.Nodes is zero.
+const DefaultNodes = 10
+
+// Server is a running or startable gate. Make one with New.
+type Server struct {
+	cfg    Config
+	limits Limits
+	log    *slog.Logger
+	quiet  *quieter
+	nodes  *nodes
+	room   *room
+	table  map[int16]api
+	apis   atomic.Pointer[map[int16]versions] // what a broker of the cluster said it serves; nil: nobody was asked yet
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{} // open client connections
+	perHost   map[string]int     // open client connections by remote address
+	listeners []net.Listener     // all that Serve accepts on
+	serving   bool
+	closing   bool
+	wg        sync.WaitGroup // accept loops and connections
+}
+
+// New checks the configuration. It opens nothing: brokers are first asked by Serve.
+func New(cfg Config) (*Server, error) {
+	if len(cfg.Brokers) == 0 {
+		return nil, errors.New("proxy: no brokers given")
+	}
+	for _, b := range cfg.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil && cfg.Dial == nil {
+			return nil, fmt.Errorf("proxy: broker %q: %w", b, err)
+		}
+	}
+	if cfg.Nodes.First < 0 || cfg.Nodes.Count < 0 || cfg.Nodes.Count > MaxNodePorts {
+		return nil, fmt.Errorf("proxy: nodes from %d, %d of them: must not be negative nor more than %d", cfg.Nodes.First, cfg.Nodes.Count, MaxNodePorts)
+	}
+	if cfg.Nodes.Count == 0 {
+		cfg.Nodes = NodeRange{Count: DefaultNodes}
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{}).DialContext
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = (&net.ListenConfig{}).Listen
+	}
+	if own := cfg.Own; own != nil && !slices.Contains(mechanisms, own.Mechanism) {
+		return nil, fmt.Errorf("proxy: SASL mechanism %q: must be one of %q", own.Mechanism, mechanisms)
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	limits := cfg.Limits.withDefaults()
+	return &Server{
+		cfg:     cfg,
+		limits:  limits,
+		log:     log,
+		quiet:   newQuieter(log),
+		nodes:   newNodes(cfg.Brokers),
+		room:    newRoom(limits.MaxInFlightBytes),
+		table:   kafkaAPIs(),
+		conns:   map[*conn]struct{}{},
+		perHost: map[string]int{},
+	}, nil
+}
+
+// Serve accepts Kafka clients on l and on the ports of the nodes, which are l's port + 1 + node id on l's host. It
+// returns when ctx ends and all its connections have: what is in flight then has DrainTimeout to be answered. The
+// listeners are closed by then. A node port of Config.Nodes that cannot be bound is an error at once. Serve may be
+// called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	s.mu.Lock()
+	if s.serving {
+		s.mu.Unlock()
+		return errors.New("proxy: Serve called twice")
+	}
+	s.serving = true
+	s.mu.Unlock()
+	if err := s.bind(ctx, l); err != nil {
+		s.closeListeners()
+		return err
+	}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	s.wg.Go(func() { s.learn(background) })
+	<-ctx.Done()
+	s.drain()
+	return nil
+}
+
+// drain stops accepting, waits for what is in flight, then closes what is left.
+func (s *Server) drain() {
+	s.mu.Lock()
+	s.closing = true
+	for c := range s.conns {
+		c.drain()
+	}
+	s.mu.Unlock()
+	s.closeListeners()
+	done := make(chan struct{})
+	go func() { s.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return
+	case <-time.After(s.limits.DrainTimeout):
+	}
+	s.mu.Lock()
+	for c := range s.conns {
+		c.close()
+	}
+	s.mu.Unlock()
+	<-done
+}
+
+func (s *Server) closeListeners() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+}

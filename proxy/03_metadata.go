@@ -1,0 +1,13 @@
+package proxy
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// metadata: brokers' addresses become the gate's.
+func (c *conn) metadata(req *request) error {
+	return c.forward(req.frame, req.pending(changed(req.version, kmsg.NewPtrMetadataResponse(), func(answer *kmsg.MetadataResponse) {
+		for i := range answer.Brokers {
+			b := &answer.Brokers[i]
+			c.move(b.NodeID, &b.Host, &b.Port)
+		}
+	})), false)
+}
