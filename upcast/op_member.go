@@ -58,10 +58,11 @@ func (o add) down(r *run, scope *node) *UpcastError {
 	if value == nil || err != nil {
 		return err
 	}
-	if o.constant == nil || !same(value, o.constant) {
+	again, err := o.get(r, scope)
+	if again == nil || !same(value, again) {
 		r.lose(value)
 	}
-	return nil
+	return err
 }
 
 func (o add) effects() effects {

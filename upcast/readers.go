@@ -1,5 +1,7 @@
 package upcast
 
+import "maps"
+
 import "fmt"
 
 // An opReader makes an op of its members; it reports faults to the reader and then returns anything.
@@ -15,7 +17,7 @@ func language() map[string]opReader {
 		"remove":    func(_ *reader, o *fields) op { return remove{at: o.pointer("at"), value: o.constant("value")} },
 		"dropConst": readDropConst,
 		"nest":      func(_ *reader, o *fields) op { return readNest(o, "to") },
-		"unnest":    func(_ *reader, o *fields) op { return mirror{readNest(o, "from")} },
+		"unnest":    func(_ *reader, o *fields) op { return mirror{readNest(o, "from").swapped()} },
 		"wrapAs":    func(_ *reader, o *fields) op { return wrapAs{at: o.scope("at"), key: o.name("key")} },
 		"unwrapAs":  func(_ *reader, o *fields) op { return mirror{wrapAs{at: o.scope("at"), key: o.name("key")}} },
 		"wrap":      func(_ *reader, o *fields) op { return readWrap(o) },
@@ -70,6 +72,12 @@ func readDropConst(r *reader, o *fields) op {
 		r.fail(o.at("value"), "is missing")
 	}
 	return made
+}
+
+// swapped makes the nest whose mirror an unnest is: there the old names are those in the object.
+func (o nest) swapped() nest {
+	o.old, o.new = o.new, o.old
+	return o
 }
 
 // readNest reads members, a list of names or old: new, and the place of the object.
@@ -207,9 +215,7 @@ func (m *mapped) invert(o *fields) {
 			m.oneway = "map has a target that several values lead to, and no back for it"
 		}
 	}
-	for key, to := range chosen.values {
-		m.back.values[key] = to
-	}
+	maps.Copy(m.back.values, chosen.values)
 }
 
 func readDerive(r *reader, o *fields) op {
