@@ -7,23 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// maxWalkDepth is how many objects and arrays may be open at once on the way of Member and SplitCloudEvent.
-const maxWalkDepth = 64
-
 // Member returns one scalar of an event by JSON Pointer (RFC 6901): of a string the text with its escapes
 // resolved, of a number, a boolean or null the literal as it stands. It serves discriminators such as /eventType,
 // before any schema is known, so the event need not be valid: only what lies on the way is read, and of two equal
 // names the first counts. "" means the event itself.
 //
 // false if the pointer leads nowhere, to an object or to an array, or the bytes on the way are not JSON, or the way is
-// deeper than maxWalkDepth. The result aliases event unless a string has escapes.
+// deeper than MaxDepth. The result aliases event unless a string has escapes.
 func Member(event []byte, pointer string) ([]byte, bool) {
 	if pointer != "" && pointer[0] != '/' {
 		return nil, false
 	}
 	at := skipSpace(event, 0)
 	for depth := 0; pointer != ""; depth++ {
-		if at >= len(event) || depth >= maxWalkDepth {
+		if at >= len(event) || depth >= MaxDepth {
 			return nil, false
 		}
 		var token string
@@ -137,16 +134,16 @@ func skipSpace(b []byte, at int) int {
 }
 
 // skipValue returns the position behind the JSON value that begins at b[at], or -1 if none does or it is deeper
-// than maxWalkDepth, depth being how many objects and arrays are already open.
+// than MaxDepth, depth being how many objects and arrays are already open.
 func skipValue(b []byte, at, depth int) int {
-	if at >= len(b) || depth > maxWalkDepth {
+	if at >= len(b) || depth > MaxDepth {
 		return -1
 	}
 	switch b[at] {
 	case '"':
 		return skipString(b, at)
 	case '{', '[':
-		if depth >= maxWalkDepth {
+		if depth >= MaxDepth {
 			return -1
 		}
 		return skipContainer(b, at, depth+1)
