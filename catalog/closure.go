@@ -2,6 +2,10 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/accordhq/accord/validator"
 )
@@ -24,7 +28,7 @@ func (t *Tree) closure(text []byte, into map[string][]byte) error {
 		}
 		target := t.version(ref.Subject, ref.Version)
 		if target == nil {
-			return fmt.Errorf("$ref %q: there is no version %d of %s in this folder", ref.Name, ref.Version, ref.Subject)
+			return &danglingError{ref}
 		}
 		into[ref.Name] = target.Text
 		if err := t.closure(target.Text, into); err != nil {
@@ -50,4 +54,33 @@ func (t *Tree) Compile(v *SchemaFile) (*validator.Schema, error) {
 		return nil, err
 	}
 	return validator.Compile(doc, validator.Limits{})
+}
+
+// danglingError is a reference that leads to nothing in the folder.
+type danglingError struct{ Reference }
+
+func (e *danglingError) Error() string {
+	return fmt.Sprintf("$ref %q: there is no version %d of %s in this folder", e.Name, e.Version, e.Subject)
+}
+
+// refPointer finds where a schema says $ref: name, as a JSON Pointer; "" if it does not say so itself.
+func refPointer(v any, name, pointer string) string {
+	switch v := v.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok && (ref == name || strings.HasPrefix(ref, name+"#")) {
+			return pointer + "/$ref"
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if found := refPointer(v[key], name, pointer+"/"+escapePointer(key)); found != "" {
+				return found
+			}
+		}
+	case []any:
+		for i, child := range v {
+			if found := refPointer(child, name, pointer+"/"+strconv.Itoa(i)); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }

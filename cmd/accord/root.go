@@ -103,5 +103,5 @@ Start here:  accord dev`,
 
 // verbs lists every verb's constructor; a verb has one file.
 var verbs = []func(streams) *cobra.Command{
-	validateCommand, versionCommand,
+	lintCommand, validateCommand, versionCommand,
 }
