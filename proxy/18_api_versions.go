@@ -57,7 +57,7 @@ func (s *Server) served(broker []kmsg.ApiVersionsResponseApiKey) []kmsg.ApiVersi
 
 // noteAPIs remembers what the cluster serves.
 func (s *Server) noteAPIs(answer *kmsg.ApiVersionsResponse) {
-	m := make(map[int16]versions, len(answer.ApiKeys))
+	m := make(apiSet, len(answer.ApiKeys))
 	for _, k := range answer.ApiKeys {
 		m[k.ApiKey] = versions{k.MinVersion, k.MaxVersion}
 	}

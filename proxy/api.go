@@ -20,6 +20,14 @@ type api struct {
 // versions is a range of versions, both ends included.
 type versions struct{ min, max int16 }
 
+// apiSet is what a broker serves.
+type apiSet map[int16]versions
+
+func (s apiSet) has(key int16) bool {
+	_, ok := s[key]
+	return ok
+}
+
 // errUnserved is a request that is not in the table, or not in this version.
 var errUnserved = errors.New("request is not served")
 
@@ -108,12 +116,17 @@ func kafkaAPIs() map[int16]api {
 func (c *conn) handle(req *request) error {
 	row, ok := c.srv.table[req.key]
 	if !ok || req.key != 18 && (req.version < row.advertisedMin || req.version > row.max) {
-		return fmt.Errorf("%w: %s (key %d), version %d", errUnserved, apiName(req.key), req.key, req.version)
+		return fmt.Errorf("%w: %s (key %d), version %d", errUnserved, kmsg.NameForKey(req.key), req.key, req.version)
 	}
-	if known := c.srv.apis.Load(); known != nil && req.key != 18 {
-		// An embedded broker may end its process over a key that it does not know.
-		if _, ok := (*known)[req.key]; !ok {
-			return fmt.Errorf("%w by this cluster: %s (key %d), version %d", errUnserved, apiName(req.key), req.key, req.version)
+	if req.key != 18 {
+		// An embedded broker may end its process over a key that it does not know: hence the wait for its list.
+		select {
+		case <-c.srv.asked:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+		if known := c.srv.apis.Load(); known != nil && !known.has(req.key) {
+			return fmt.Errorf("%w by this cluster: %s (key %d), version %d", errUnserved, kmsg.NameForKey(req.key), req.key, req.version)
 		}
 	}
 	if row.handle == nil {
@@ -128,13 +141,6 @@ func (c *conn) pass(req *request) error { return c.forward(req.frame, req.pendin
 // pending is the request's entry in the queue of unanswered ones.
 func (r *request) pending(change func([]byte) ([]byte, error)) pending {
 	return pending{key: r.key, version: r.version, correlation: r.correlation, change: change}
-}
-
-func apiName(key int16) string {
-	if name := kmsg.NameForKey(key); name != "" {
-		return name
-	}
-	return "unknown request"
 }
 
 // header is what comes before the body of a request.

@@ -15,9 +15,11 @@ import (
 	"github.com/accordhq/accord/proxy"
 )
 
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // startBroker runs the embedded broker the way a development server would: one node, data in a folder, listening on a
 // Unix socket that only the gate dials.
-func startBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string, dial func(context.Context, string, string) (net.Conn, error)) {
+func startBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string, dial dialer) {
 	t.Helper()
 	socket := filepath.Join(dir, "broker.sock")
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{

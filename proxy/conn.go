@@ -80,8 +80,8 @@ func newConn(s *Server, ctx context.Context, node int32, client net.Conn) *conn 
 	if c.host == "" {
 		c.host, _, _ = net.SplitHostPort(client.LocalAddr().String())
 	}
-	anonymous := "User:ANONYMOUS"
-	c.principal.Store(&anonymous)
+	nobody := anonymous
+	c.principal.Store(&nobody)
 	return c
 }
 
@@ -194,6 +194,7 @@ func (c *conn) readRequest() (*request, *[]byte, error) {
 		putBuffer(buf)
 		return nil, nil, fmt.Errorf("%w: cut after %d of %d bytes%s", errFrame, read, n, about)
 	}
+	c.srv.metrics.bytesIn.Add(float64(n + 4))
 	return &request{
 		key:         int16(binary.BigEndian.Uint16(frame[4:])),
 		version:     int16(binary.BigEndian.Uint16(frame[6:])),
@@ -201,6 +202,9 @@ func (c *conn) readRequest() (*request, *[]byte, error) {
 		frame:       frame,
 	}, buf, nil
 }
+
+// anonymous is the principal of who did not say its name, as Kafka calls it.
+const anonymous = "User:ANONYMOUS"
 
 // minRequest is the smallest request header: key, version, correlation id.
 const minRequest = 8
@@ -331,6 +335,7 @@ func (c *conn) carry() error {
 	if got := int32(binary.BigEndian.Uint32(head[4:])); got != p.correlation || n < 4 {
 		return fmt.Errorf("%w: correlation id %d, want %d (key %d, version %d)", errAnswer, got, p.correlation, p.key, p.version)
 	}
+	c.srv.metrics.bytesOut.Add(float64(n + 4))
 	var err error
 	if p.change == nil {
 		err = c.splice(head, n-4)

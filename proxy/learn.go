@@ -12,22 +12,21 @@ import (
 )
 
 const (
-	learnEvery   = time.Minute      // how often the gate asks the cluster for its nodes
-	learnTimeout = 10 * time.Second // for one such question
+	learnEvery = time.Minute // how often the gate asks the cluster for its nodes
+	// ownMetadataAge is how soon the own client asks again about a topic that it does not know.
+	ownMetadataAge = 250 * time.Millisecond
+	learnTimeout   = 10 * time.Second // for one such question
 )
 
 // learn asks the cluster for its nodes and requests until ctx ends. A cluster that does not talk to strangers is learned
 // from clients' traffic instead.
-func (s *Server) learn(ctx context.Context) {
-	client, err := kgo.NewClient(s.clientOptions()...)
-	if err != nil {
-		s.log.Error("own client", "err", err)
-		return
-	}
-	defer client.Close()
-	for {
+func (s *Server) learn(ctx context.Context, client *kgo.Client) {
+	for first := true; ; first = false {
 		if err := s.learnOnce(ctx, client); err != nil && ctx.Err() == nil {
 			s.quiet.warn("cluster not asked for its nodes", "err", err)
+		}
+		if first {
+			close(s.asked)
 		}
 		select {
 		case <-time.After(learnEvery):
@@ -59,7 +58,17 @@ func (s *Server) learnOnce(serve context.Context, client *kgo.Client) error {
 
 // clientOptions are the options of a client of the gate's own.
 func (s *Server) clientOptions() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(s.cfg.Brokers...), kgo.Dialer(s.dialAddress), kgo.ClientID("accord-proxy")}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(s.cfg.Brokers...),
+		kgo.Dialer(s.dialAddress),
+		kgo.ClientID("accord-proxy"),
+		kgo.ProducerLinger(0), // a single event must not wait for company
+		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
+		kgo.RecordDeliveryTimeout(produceTimeout),
+		kgo.UnknownTopicRetries(1),
+		kgo.MetadataMinAge(ownMetadataAge),
+		kgo.MaxBufferedRecords(MaxHTTPInFlight),
+	}
 	if own := s.cfg.Own; own != nil {
 		opts = append(opts, kgo.SASL(own.mechanism()))
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -12,6 +13,11 @@ const (
 	MaxFrame         = 16 << 20  // bytes of one Kafka request; beyond it the connection is closed
 	MaxResponse      = 128 << 20 // bytes of a broker's answer that has to be decoded; beyond it the connection is closed
 	MaxInFlightBytes = 512 << 20 // bytes of requests held at once, over all connections; beyond it nobody is read from
+	MaxDecompressed  = 64 << 20  // bytes of one batch without its compression
+	MaxRatio         = 256       // decompressed to compressed bytes of a batch, past 4 MiB
+	MaxBatchRecords  = 100_000   // records of one batch
+	MaxRecordHeaders = 1_000     // headers of one record
+	MaxPartitions    = 10_000    // partitions of one produce request; beyond it the connection is closed
 	MaxPipelined     = 256       // unanswered requests of one connection; beyond it the connection is not read from
 	MaxConnections   = 20_000    // client connections; beyond it a new one is closed
 	MaxPerAddress    = 1_000     // client connections from one address; beyond it a new one is closed
@@ -29,6 +35,10 @@ const (
 // Limits are the bounds that a Config may change. A zero field is the constant of the same name.
 type Limits struct {
 	MaxFrame         int64
+	MaxDecompressed  int64
+	MaxRatio         int
+	MaxBatchRecords  int
+	MaxRecordHeaders int
 	MaxInFlightBytes int64
 	MaxConnections   int
 	MaxPerAddress    int
@@ -39,6 +49,10 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxFrame, MaxFrame)
+	orDefault(&l.MaxDecompressed, MaxDecompressed)
+	orDefault(&l.MaxRatio, MaxRatio)
+	orDefault(&l.MaxBatchRecords, MaxBatchRecords)
+	orDefault(&l.MaxRecordHeaders, MaxRecordHeaders)
 	orDefault(&l.MaxInFlightBytes, MaxInFlightBytes)
 	orDefault(&l.MaxConnections, MaxConnections)
 	orDefault(&l.MaxPerAddress, MaxPerAddress)
@@ -102,6 +116,18 @@ func (r *room) take(ctx context.Context, n int64) error {
 	return ctx.Err()
 }
 
+// tryTake takes n bytes if nobody has to wait for them.
+func (r *room) tryTake(n int64) bool {
+	n = min(n, r.size)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) > 0 || r.used+n > r.size {
+		return false
+	}
+	r.used += n
+	return true
+}
+
 // give returns n bytes that take was asked for.
 func (r *room) give(n int64) {
 	n = min(n, r.size)
@@ -129,8 +155,8 @@ func (r *room) inUse() int64 {
 // quietFor is how long a repeated warning is held back.
 const quietFor = time.Minute
 
-// quieter logs a warning about the outside at most once a minute for each message, so that a peer cannot fill the
-// disk. Messages are constants of this package, so the map is small.
+// quieter logs what the outside brings about at most once a minute for each key, so that a peer cannot fill the disk;
+// between times it is logged at debug level.
 type quieter struct {
 	log *slog.Logger
 
@@ -142,13 +168,29 @@ func newQuieter(log *slog.Logger) *quieter {
 	return &quieter{log: log, last: map[string]time.Time{}}
 }
 
-func (q *quieter) warn(msg string, args ...any) {
+// maxQuiet is how many different messages are kept apart; past it all of them are at debug level until the oldest minute
+// is over.
+const maxQuiet = 1_000
+
+func (q *quieter) warn(msg string, args ...any) { q.once(slog.LevelWarn, msg, msg, args) }
+
+// info logs a message once a minute for each key.
+func (q *quieter) info(key, msg string, args ...any) { q.once(slog.LevelInfo, key, msg, args) }
+
+func (q *quieter) once(level slog.Level, key, msg string, args []any) {
 	q.mu.Lock()
 	now := time.Now()
-	level := slog.LevelDebug
-	if last, ok := q.last[msg]; !ok || now.Sub(last) >= quietFor {
-		q.last[msg] = now
-		level = slog.LevelWarn
+	if last, ok := q.last[key]; ok && now.Sub(last) < quietFor {
+		level = slog.LevelDebug
+	} else {
+		if len(q.last) >= maxQuiet {
+			maps.DeleteFunc(q.last, func(_ string, last time.Time) bool { return now.Sub(last) >= quietFor })
+		}
+		if len(q.last) < maxQuiet {
+			q.last[key] = now
+		} else {
+			level = slog.LevelDebug
+		}
 	}
 	q.mu.Unlock()
 	q.log.Log(context.Background(), level, msg, args...)

@@ -97,6 +97,7 @@ func (s *Server) dial(ctx context.Context, id int32) (net.Conn, error) {
 			return conn, nil
 		}
 		errs = append(errs, err)
+		s.metrics.upstreamErrors.Inc()
 	}
 	return nil, errors.Join(errs...)
 }
@@ -120,12 +121,18 @@ func (s *Server) dialAddress(ctx context.Context, network, address string) (net.
 	return secured, nil
 }
 
-// bind starts the accept loops of the bootstrap port and of the configured node ports.
-func (s *Server) bind(ctx context.Context, l net.Listener) error {
+// A door is a port and whom it leads to.
+type door struct {
+	id int32
+	l  net.Listener
+}
+
+// bind opens the configured node ports beside the bootstrap port. Nobody is accepted yet.
+func (s *Server) bind(ctx context.Context, l net.Listener) ([]door, error) {
 	s.addListener(l)
 	tcp, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
-		return fmt.Errorf("proxy: listen on %s: node ports need a TCP address", l.Addr())
+		return nil, fmt.Errorf("proxy: listen on %s: node ports need a TCP address", l.Addr())
 	}
 	s.nodes.mu.Lock()
 	s.nodes.base, s.nodes.bindHost = tcp.Port, tcp.IP.String()
@@ -133,23 +140,16 @@ func (s *Server) bind(ctx context.Context, l net.Listener) error {
 		s.nodes.bindHost = ""
 	}
 	s.nodes.mu.Unlock()
-	type door struct {
-		id int32
-		l  net.Listener
-	}
 	doors := []door{{bootstrapNode, l}}
 	for i := range s.cfg.Nodes.Count {
 		id := s.cfg.Nodes.First + i
 		nl, err := s.listenNode(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		doors = append(doors, door{id, nl})
 	}
-	for _, d := range doors {
-		s.wg.Go(func() { s.accept(ctx, d.id, d.l) })
-	}
-	return nil
+	return doors, nil
 }
 
 // listenNode opens a node's port.

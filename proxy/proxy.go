@@ -23,16 +23,36 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/accordhq/accord/validator"
 )
 
-// Config says where a Server stands. Only Brokers is required.
+// Config says where a Server stands. Brokers and Schemas are required.
 type Config struct {
 	// Brokers are the bootstrap brokers, host:port. They are tried in order, beginning with the last that answered.
 	Brokers []string
+	// Schemas is where schemas and topics' promises come from. Required.
+	Schemas validator.Source
+	// Override is the operator's switch: policy by topic or pattern (path.Match). It beats the channel files; an exact
+	// name beats a pattern, a longer pattern a shorter one. An override "*": Off makes a gate that judges nothing.
+	Override map[string]Policy
+	// Unbound is the policy of topics about which nobody promised anything; zero: Off. Under Reject a record there must
+	// name its schema.
+	Unbound Policy
+	// EnforceSenders refuses, on every bound topic, events from principals whose service does not declare sending them.
+	EnforceSenders bool
+	// Report receives what was seen, every ReportEvery and soon after a new rejection; an error has the same report
+	// sent again later. It is called by one goroutine, the last time while Serve ends. nil: nobody wants to know.
+	Report func(context.Context, Report) error
+	// Authenticate says who sends an HTTP request; an error is answered 401 with its text. nil: everybody may produce.
+	Authenticate func(*http.Request) (Identity, error)
 	// Advertise is the host that clients are told to connect to; "" = the address on which a client's own connection
 	// arrived, which is right unless something translates addresses between client and gate.
 	Advertise string
@@ -80,9 +100,19 @@ type Server struct {
 	log    *slog.Logger
 	quiet  *quieter
 	nodes  *nodes
-	room   *room
-	table  map[int16]api
-	apis   atomic.Pointer[map[int16]versions] // what a broker of the cluster said it serves; nil: nobody was asked yet
+	room   *room // of requests
+	// unpacked is the room of what requests decompress to. Who holds some never waits for room of the other kind, or
+	// two requests could wait for each other.
+	unpacked *room
+	table    map[int16]api
+	asked    chan struct{} // closed once the cluster was asked for the first time
+	plans    atomic.Pointer[plans]
+	poisoned poisoned
+	events   *room                      // events over HTTP that are not answered yet
+	own      atomic.Pointer[kgo.Client] // the gate's own connection to the cluster, while Serve runs
+	observer *observer
+	metrics  *metrics
+	apis     atomic.Pointer[apiSet] // what a broker of the cluster said it serves; nil: nobody was asked yet
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{} // open client connections
@@ -97,6 +127,9 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	if len(cfg.Brokers) == 0 {
 		return nil, errors.New("proxy: no brokers given")
+	}
+	if cfg.Schemas == nil {
+		return nil, errors.New("proxy: no source of schemas given")
 	}
 	for _, b := range cfg.Brokers {
 		if _, _, err := net.SplitHostPort(b); err != nil && cfg.Dial == nil {
@@ -123,20 +156,27 @@ func New(cfg Config) (*Server, error) {
 		log = slog.Default()
 	}
 	limits := cfg.Limits.withDefaults()
-	return &Server{
-		cfg:     cfg,
-		limits:  limits,
-		log:     log,
-		quiet:   newQuieter(log),
-		nodes:   newNodes(cfg.Brokers),
-		room:    newRoom(limits.MaxInFlightBytes),
-		table:   kafkaAPIs(),
-		conns:   map[*conn]struct{}{},
-		perHost: map[string]int{},
-	}, nil
+	s := &Server{
+		cfg:      cfg,
+		limits:   limits,
+		log:      log,
+		quiet:    newQuieter(log),
+		nodes:    newNodes(cfg.Brokers),
+		room:     newRoom(limits.MaxInFlightBytes),
+		table:    kafkaAPIs(),
+		asked:    make(chan struct{}),
+		conns:    map[*conn]struct{}{},
+		perHost:  map[string]int{},
+		events:   newRoom(MaxHTTPInFlight),
+		unpacked: newRoom(limits.MaxInFlightBytes),
+		observer: newObserver(),
+	}
+	s.metrics = newMetrics(s)
+	return s, nil
 }
 
-// Serve accepts Kafka clients on l and on the ports of the nodes, which are l's port + 1 + node id on l's host. It
+// Serve accepts Kafka clients on l and on the ports of the nodes, which are l's port + 1 + node id on l's host, as soon
+// as the source has bindings. It
 // returns when ctx ends and all its connections have: what is in flight then has DrainTimeout to be answered. The
 // listeners are closed by then. A node port of Config.Nodes that cannot be bound is an error at once. Serve may be
 // called once.
@@ -148,16 +188,52 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.serving = true
 	s.mu.Unlock()
-	if err := s.bind(ctx, l); err != nil {
+	if s.cfg.Report != nil {
+		var reports sync.WaitGroup
+		reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer reports.Wait()
+		defer stop()
+		reports.Go(func() { s.report(reporting) })
+	}
+	doors, err := s.bind(ctx, l)
+	if err != nil {
 		s.closeListeners()
 		return err
 	}
-	background, stop := context.WithCancel(ctx)
-	defer stop()
-	s.wg.Go(func() { s.learn(background) })
+	own, err := kgo.NewClient(s.clientOptions()...)
+	if err != nil {
+		s.closeListeners()
+		return fmt.Errorf("proxy: own client: %w", err)
+	}
+	defer own.Close()
+	s.own.Store(own)
+	defer s.own.Store(nil)
+	s.wg.Go(func() { s.learn(ctx, own) })
+	if s.awaitBindings(ctx) {
+		for _, d := range doors {
+			s.wg.Go(func() { s.accept(ctx, d.id, d.l) })
+		}
+	}
 	<-ctx.Done()
 	s.drain()
 	return nil
+}
+
+// bindingsPoll is how often the source is looked at until it has bindings.
+const bindingsPoll = 50 * time.Millisecond
+
+// awaitBindings waits until the source's snapshot is more than the empty one; false: ctx ended before.
+func (s *Server) awaitBindings(ctx context.Context) bool {
+	ticker := time.NewTicker(bindingsPoll)
+	defer ticker.Stop()
+	for s.cfg.Schemas.Snapshot().At.IsZero() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // drain stops accepting, waits for what is in flight, then closes what is left.

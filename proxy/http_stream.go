@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// stream takes one event a line and answers one line each, in order, while the request is still being read. A client that
+// does not read its answers is not read from once MaxStreamInFlight of them wait.
+func (f *front) stream(w http.ResponseWriter, r *http.Request) error {
+	control := http.NewResponseController(w)
+	if err := control.EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
+		return err
+	}
+	headers, err := binaryHeaders(r.Header, typeJSON)
+	if err != nil {
+		return err
+	}
+	if headers != nil {
+		return refuseHTTP(http.StatusBadRequest, "ce-* headers speak of one event, this is a stream")
+	}
+	w.Header().Set("Content-Type", typeNDJSON)
+	w.WriteHeader(http.StatusOK)
+	if err := control.Flush(); err != nil {
+		return &problem{answered: true}
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	lines := make(chan chan result, MaxStreamInFlight)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel() // nobody listens any more: stop reading
+		writeStream(w, control, lines)
+	}()
+	f.readStream(ctx, control, r.Body, lines)
+	close(lines)
+	<-done
+	return nil
+}
+
+// writeStream writes results as they come true, and flushes when it would have to wait.
+func writeStream(w io.Writer, control *http.ResponseController, lines <-chan chan result) {
+	enc := json.NewEncoder(w)
+	broken := false
+	for line := range lines {
+		var res result
+		select {
+		case res = <-line:
+		default:
+			if !broken {
+				broken = control.Flush() != nil
+			}
+			res = <-line
+		}
+		if broken {
+			continue // what was begun is still waited for
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(StreamIdle))
+		broken = enc.Encode(res) != nil
+	}
+	if !broken {
+		_ = control.Flush()
+	}
+}
+
+// readStream judges and produces line by line until the body, the client or its patience ends.
+func (f *front) readStream(ctx context.Context, control *http.ResponseController, body io.Reader, lines chan<- chan result) {
+	reader := bufio.NewReaderSize(body, 64<<10)
+	for i := 0; ; {
+		_ = control.SetReadDeadline(time.Now().Add(StreamIdle))
+		line, tooLong, err := readLine(reader)
+		if len(line) > 0 || tooLong {
+			slot := make(chan result, 1)
+			select {
+			case lines <- slot:
+			case <-ctx.Done():
+				return
+			}
+			f.one(ctx, i, line, tooLong, slot)
+			i++
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// one judges and produces one line of a stream; its result goes to slot.
+func (f *front) one(ctx context.Context, i int, line []byte, tooLong bool, slot chan<- result) {
+	e := newEvent(line, nil)
+	if tooLong {
+		e = event{fault: tooLarge()}
+	}
+	f.renew()
+	record, res := f.decide(i, &e)
+	if record == nil || f.opts.dryRun {
+		slot <- res
+		return
+	}
+	if err := f.srv.events.take(ctx, 1); err != nil {
+		res.Status, res.Error = http.StatusServiceUnavailable, "not produced: the stream ended"
+		slot <- res
+		return
+	}
+	f.own.Produce(partitionContext(context.WithoutCancel(ctx), record), record, func(record *kgo.Record, err error) {
+		f.srv.events.give(1)
+		res.produced(record, err)
+		slot <- res
+	})
+}
+
+// partitionContext carries a record's chosen partition into the context that kgo gives the record.
+func partitionContext(ctx context.Context, r *kgo.Record) context.Context {
+	if r.Context == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, explicitPartition{}, r.Context.Value(explicitPartition{}))
+}
+
+// readLine returns the next line without white space around it, as a copy; or that it was over MaxHTTPEventBytes, and
+// then it is skipped.
+func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > MaxHTTPEventBytes+1 {
+			line, tooLong = nil, true
+		}
+		if !tooLong {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimSpace(line), tooLong, err
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package proxy
+
+import "time"
+
+// A Report is what the gate saw since the report before. Usage and Rejections are numbered apart, because the catalog
+// takes them through two doors (POST /v1/usage, POST /v1/rejections), whose bodies their JSON is. One of them may be nil:
+// there was nothing to say.
+type Report struct {
+	Usage      *UsageReport
+	Rejections *RejectionReport
+}
+
+// ReportHead says whose report it is. Counts are deltas; a receiver applies each (Instance, Seq) once, so that a report
+// may be sent again when nobody knows whether it arrived.
+type ReportHead struct {
+	Instance string    `json:"instance"` // random for each Server
+	Seq      int64     `json:"seq"`      // from 1
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Sources  []string  `json:"sources"` // what this gate can see at all: produce
+	Other    int64     `json:"other"`   // records that found no place in the rows
+}
+
+// UsageReport counts who wrote what.
+type UsageReport struct {
+	ReportHead
+	Seen []Seen `json:"seen"`
+}
+
+// Seen is one row of a UsageReport. Subject and Version are empty for records that were not judged.
+type Seen struct {
+	Role      string    `json:"role"` // write
+	ClientID  string    `json:"client_id,omitempty"`
+	Principal string    `json:"principal,omitempty"`
+	Topic     string    `json:"topic"`
+	Context   string    `json:"context,omitempty"`
+	Subject   string    `json:"subject,omitempty"`
+	Version   int32     `json:"version,omitempty"`
+	Records   int64     `json:"records"`
+	Bytes     int64     `json:"bytes,omitempty"` // of keys and values, uncompressed; of whole batches where not judged
+	First     time.Time `json:"first"`
+	Last      time.Time `json:"last"`
+}
+
+// RejectionReport counts what was accepted and refused.
+type RejectionReport struct {
+	ReportHead
+	Accepted []Accepted  `json:"accepted"`
+	Rejected []Rejection `json:"rejected"`
+}
+
+// Accepted counts records that the gate let through to the brokers.
+type Accepted struct {
+	Context string `json:"context,omitempty"`
+	Subject string `json:"subject"`
+	Version int32  `json:"version"`
+	Topic   string `json:"topic"`
+	Records int64  `json:"records"`
+}
+
+// Rejection counts records refused for one reason.
+type Rejection struct {
+	ID         string    `json:"id"` // of the page /rejections/{id}
+	Context    string    `json:"context,omitempty"`
+	Subject    string    `json:"subject,omitempty"`
+	Version    int32     `json:"version,omitempty"`
+	Topic      string    `json:"topic"`
+	Address    string    `json:"address"` // JSON Pointer with * for elements; never payload text
+	Keyword    string    `json:"keyword"`
+	Reason     string    `json:"reason"`
+	ClientID   string    `json:"client_id,omitempty"`
+	Principal  string    `json:"principal,omitempty"`
+	Records    int64     `json:"records"`
+	Collateral int64     `json:"collateral"` // good records that were refused along with them
+	First      time.Time `json:"first"`
+	Last       time.Time `json:"last"`
+}
