@@ -31,7 +31,11 @@ type Tx struct {
 	*sql.Tx
 	store   *Store
 	pending []pending
+	after   []func()
 }
+
+// AfterCommit calls do once the unit of work is stored; it is not called otherwise. do must not wait.
+func (tx *Tx) AfterCommit(do func()) { tx.after = append(tx.after, do) }
 
 type pending struct {
 	stream  string

@@ -213,5 +213,8 @@ func (s *Store) transact(ctx context.Context, do func(*Tx) error) error {
 		default:
 		}
 	}
+	for _, then := range tx.after {
+		then()
+	}
 	return nil
 }
