@@ -181,7 +181,7 @@ func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 	}
 	record := &kgo.Record{Topic: f.plan.topic, Key: key, Value: e.value, Headers: headers}
 	if f.opts.partition >= 0 {
-		record.Context = context.WithValue(context.Background(), explicitPartition{}, int(f.opts.partition))
+		record.Context = context.WithValue(context.Background(), choiceKey{}, &choice{partition: int(f.opts.partition)})
 	}
 	return record, res
 }
@@ -242,7 +242,7 @@ func (res *result) produced(r *kgo.Record, err error) {
 		res.Status = http.StatusTooManyRequests
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
 		res.Status, res.Error = http.StatusNotFound, "unknown topic "+r.Topic
-	case errors.Is(err, errNoPartition):
+	case choiceOf(r) != nil && choiceOf(r).absent:
 		res.Status, res.Error = http.StatusNotFound, "unknown partition of topic "+r.Topic
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
 		res.Status = http.StatusRequestEntityTooLarge
@@ -251,10 +251,18 @@ func (res *result) produced(r *kgo.Record, err error) {
 	}
 }
 
-// explicitPartition is the context key of a record whose partition the client chose.
-type explicitPartition struct{}
+// A choice is the partition that a client chose, carried in the record's context.
+type choice struct {
+	partition int
+	absent    bool // set by the partitioner: the topic has no such partition
+}
 
-var errNoPartition = errors.New("no such partition")
+type choiceKey struct{}
+
+func choiceOf(r *kgo.Record) *choice {
+	c, _ := r.Context.Value(choiceKey{}).(*choice)
+	return c
+}
 
 // partitioner obeys a chosen partition, and otherwise does as Kafka's own producer: by key, else sticky.
 type partitioner struct{ kgo.Partitioner }
@@ -266,13 +274,14 @@ func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
 type topicPartitioner struct{ kgo.TopicPartitioner }
 
 func (p topicPartitioner) RequiresConsistency(r *kgo.Record) bool {
-	return r.Context.Value(explicitPartition{}) != nil || p.TopicPartitioner.RequiresConsistency(r)
+	return choiceOf(r) != nil || p.TopicPartitioner.RequiresConsistency(r)
 }
 
-// Partition returns a partition that does not exist when the client chose one: kgo then fails that record.
+// Partition lets a choice stand that does not exist: kgo then fails that record.
 func (p topicPartitioner) Partition(r *kgo.Record, n int) int {
-	if chosen, ok := r.Context.Value(explicitPartition{}).(int); ok {
-		return chosen
+	if c := choiceOf(r); c != nil {
+		c.absent = c.partition >= n
+		return c.partition
 	}
 	return p.TopicPartitioner.Partition(r, n)
 }

@@ -47,29 +47,34 @@ func (f *front) stream(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// writeStream writes results as they come true, and flushes when it would have to wait.
+// writeStream writes results as they come true, and flushes before it waits.
 func writeStream(w io.Writer, control *http.ResponseController, lines <-chan chan result) {
 	enc := json.NewEncoder(w)
-	broken := false
-	for line := range lines {
-		var res result
-		select {
-		case res = <-line:
-		default:
-			if !broken {
-				broken = control.Flush() != nil
-			}
-			res = <-line
+	broken := false // the client is gone; what was begun is still waited for
+	flush := func() { broken = broken || control.Flush() != nil }
+	for {
+		line, ok := orFirst(lines, flush)
+		if !ok {
+			flush()
+			return
 		}
-		if broken {
-			continue // what was begun is still waited for
+		res, _ := orFirst(line, flush)
+		if !broken {
+			_ = control.SetWriteDeadline(time.Now().Add(StreamIdle))
+			broken = enc.Encode(res) != nil
 		}
-		_ = control.SetWriteDeadline(time.Now().Add(StreamIdle))
-		broken = enc.Encode(res) != nil
 	}
-	if !broken {
-		_ = control.Flush()
+}
+
+// orFirst receives from c, and calls first if that means to wait.
+func orFirst[T any](c <-chan T, first func()) (v T, ok bool) {
+	select {
+	case v, ok = <-c:
+	default:
+		first()
+		v, ok = <-c
 	}
+	return v, ok
 }
 
 // readStream judges and produces line by line until the body, the client or its patience ends.
@@ -123,7 +128,7 @@ func partitionContext(ctx context.Context, r *kgo.Record) context.Context {
 	if r.Context == nil {
 		return ctx
 	}
-	return context.WithValue(ctx, explicitPartition{}, r.Context.Value(explicitPartition{}))
+	return context.WithValue(ctx, choiceKey{}, r.Context.Value(choiceKey{}))
 }
 
 // readLine returns the next line without white space around it, as a copy; or that it was over MaxHTTPEventBytes, and

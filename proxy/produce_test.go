@@ -40,13 +40,15 @@ func (b backend) gate(t testing.TB, cfg proxy.Config) (*proxy.Server, string) {
 func (b backend) topic(t testing.TB, prefix string, partitions int32) string {
 	t.Helper()
 	name := prefix + "." + strings.ToLower(rand.Text()[:8])
-	admin := kadm.NewClient(b.direct(t))
+	admin := kadmClient(b.direct(t))
 	if _, err := admin.CreateTopic(testContext(t), partitions, 1, nil, name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = admin.DeleteTopics(context.Background(), name) })
 	return name
 }
+
+func kadmClient(c *kgo.Client) *kadm.Client { return kadm.NewClient(c) }
 
 func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
