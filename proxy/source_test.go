@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,11 @@ type memory struct {
 	down     atomic.Bool
 	delay    atomic.Int64 // time.Duration
 	stored   atomic.Pointer[[]storedSchema]
+
+	// what the snapshot was made of; used by the test's own goroutine
+	bindings []validator.Binding
+	latest   map[string]validator.Latest
+	services map[string]string
 }
 
 type storedSchema struct {
@@ -50,8 +56,16 @@ func (m *memory) set(revision uint64, bindings []validator.Binding, stored ...st
 			latest[s.subject] = validator.Latest{Version: s.version, ID: s.id, GUID: s.guid()}
 		}
 	}
-	services := map[string]string{"User:orders": "orders", "User:payments": "payments"}
-	m.snapshot.Store(validator.NewSnapshot(revision, time.Now(), bindings, services, latest, m.cache))
+	m.bindings, m.latest, m.services = bindings, latest, map[string]string{"User:orders": "orders", "User:payments": "payments"}
+	m.snapshot.Store(validator.NewSnapshot(revision, time.Now(), bindings, m.services, latest, m.cache))
+}
+
+// serviceOf declares that a principal is a service.
+func (m *memory) serviceOf(principal, service string) {
+	services := maps.Clone(m.services)
+	services[principal] = service
+	m.services = services
+	m.snapshot.Store(validator.NewSnapshot(m.Snapshot().Revision+1, time.Now(), slices.Clone(m.bindings), services, m.latest, m.cache))
 }
 
 func (m *memory) load(ctx context.Context, r validator.Ref) (validator.Stored, error) {
