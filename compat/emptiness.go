@@ -1,0 +1,622 @@
+package compat
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// The core decides whether some value satisfies a goal: a set of nodes that must hold and nodes that must not. "Is
+// every event of old accepted by new?" is the goal {old, not new}: a value is a counterexample, emptiness is a proof.
+//
+//	goal ─ assert ─► literals ─ split types, unions ─► atoms of one type ─ leaf ─► goals of members and items
+//
+// Values are finite, so inhabitation is a least fixpoint: a goal met again below itself offers no value that way, and
+// what rests on that is kept only when the goal above closes empty.
+
+// lit is a node id with a sign: id<<1 must hold, id<<1|1 must not.
+type lit int32
+
+func pos(id int32) lit { return lit(id << 1) }
+func neg(id int32) lit { return lit(id<<1 | 1) }
+
+func (l lit) id() int32   { return int32(l >> 1) }
+func (l lit) holds() bool { return l&1 == 0 }
+func (l lit) flip() lit   { return l ^ 1 }
+func (l lit) is(t bool) lit { // the literal of the same node that holds if t
+	if t {
+		return l &^ 1
+	}
+	return l | 1
+}
+
+// outcome of a goal: a value, or empty (no value, no reason), or undecided with the reason.
+type outcome struct {
+	found  bool
+	value  any
+	sure   bool // the value satisfies everything that was asked; else only the validator can say
+	reason Reason
+	detail string
+	low    int // depth of the outermost open goal that emptiness rests on; unbounded if none
+	proof  *derivation
+}
+
+func (o outcome) empty() bool { return !o.found && o.reason == "" }
+
+const unbounded = math.MaxInt
+
+func found(v any, sure bool) outcome {
+	return outcome{found: true, value: v, sure: sure, low: unbounded}
+}
+
+func undecided(r Reason, detail string) outcome {
+	return outcome{reason: r, detail: detail, low: unbounded}
+}
+
+// derivation is one step of a proof of emptiness.
+type derivation struct {
+	entry    bool // of a goal of its own, not of an alternative inside one
+	rule     inference
+	goal     []lit
+	note     string
+	premises []*derivation
+}
+
+// goalState is what is known of a goal.
+type goalState struct {
+	open  bool
+	depth int
+	proof *derivation
+	out   outcome
+}
+
+// frame is an open goal with the goals below it whose emptiness is provisional.
+type frame struct{ provisional []string }
+
+type search struct {
+	*store
+	budget    Budget
+	spent     Budget
+	memo      map[string]*goalState
+	frames    []frame
+	languages map[string]*language
+	ctx       context.Context
+	claims    *claims // set while a proof is checked
+}
+
+func newSearch(s *store, b Budget) *search {
+	return &search{store: s, budget: b, memo: map[string]*goalState{}, languages: map[string]*language{}}
+}
+
+func goalKey(lits []lit) string {
+	b := make([]byte, 0, 4*len(lits))
+	for _, l := range lits {
+		b = binary.BigEndian.AppendUint32(b, uint32(l))
+	}
+	return string(b)
+}
+
+// sorted is a goal's own order: each literal once.
+func sorted(lits []lit) []lit {
+	lits = slices.Clone(lits)
+	slices.Sort(lits)
+	return slices.Compact(lits)
+}
+
+// maxGoalDepth bounds the nesting of open goals, and with it the stack.
+const maxGoalDepth = 1_000
+
+// solve decides a goal, from memory if it can.
+func (s *search) solve(lits []lit) outcome {
+	lits = sorted(lits)
+	k := goalKey(lits)
+	if s.claims != nil {
+		return s.claims.solve(k, lits)
+	}
+	if g, ok := s.memo[k]; ok {
+		if g.open {
+			return outcome{low: g.depth, proof: g.proof}
+		}
+		return g.out
+	}
+	if len(s.frames) >= maxGoalDepth {
+		return undecided(ReasonGoals, "goals nested too deep")
+	}
+	depth := len(s.frames)
+	g := &goalState{open: true, depth: depth, proof: &derivation{entry: true, goal: lits}}
+	s.memo[k] = g
+	s.frames = append(s.frames, frame{})
+	out := s.expand(lits, g.proof)
+	f := s.frames[depth]
+	s.frames = s.frames[:depth]
+	g.open = false
+	if out.low >= depth {
+		out.low = unbounded
+	}
+	if out.empty() {
+		out.proof = g.proof
+	}
+	g.out = out
+	s.settle(k, f, depth, out)
+	return out
+}
+
+// settle decides what becomes of the provisional goals below a goal that closes, and of the goal itself.
+func (s *search) settle(k string, f frame, depth int, out outcome) {
+	if !out.empty() {
+		for _, p := range f.provisional {
+			delete(s.memo, p)
+		}
+		return
+	}
+	var keep []string
+	for _, p := range f.provisional {
+		g, ok := s.memo[p]
+		if !ok {
+			continue
+		}
+		if g.out.low >= depth {
+			g.out.low = out.low
+		} else {
+			g.out.low = min(g.out.low, out.low)
+		}
+		if g.out.low != unbounded {
+			keep = append(keep, p)
+		}
+	}
+	if out.low != unbounded {
+		keep = append(keep, k)
+	}
+	if depth > 0 {
+		up := &s.frames[depth-1]
+		up.provisional = append(up.provisional, keep...)
+	}
+}
+
+// step counts one step of work; false means that the budget is exhausted.
+func (s *search) step() bool {
+	s.spent.Goals++
+	if s.spent.Goals%1024 == 0 && s.ctx.Err() != nil {
+		s.spent.Goals = s.budget.Goals
+	}
+	return s.spent.Goals <= s.budget.Goals
+}
+
+func exhausted() outcome { return undecided(ReasonGoals, "step budget exhausted") }
+
+// tally gathers alternatives that all have to fail before a goal is empty.
+type tally struct {
+	low      int
+	maybe    outcome // the first value that is not sure
+	open     outcome // the first undecided alternative
+	premises []*derivation
+}
+
+func newTally() *tally { return &tally{low: unbounded} }
+
+// add records an alternative that gave no value, or one that is not sure.
+func (t *tally) add(o outcome) {
+	if o.found {
+		if !t.maybe.found {
+			t.maybe = o
+		}
+		return
+	}
+	if o.reason != "" {
+		if t.open.reason == "" {
+			t.open = o
+		}
+		return
+	}
+	t.low = min(t.low, o.low)
+	if o.proof != nil {
+		t.premises = append(t.premises, o.proof)
+	}
+}
+
+// close is the outcome when every alternative has been recorded.
+func (t *tally) close(d *derivation, rule inference, note string) outcome {
+	if t.maybe.found {
+		return t.maybe
+	}
+	if t.open.reason != "" {
+		return t.open
+	}
+	d.rule, d.note, d.premises = rule, note, t.premises
+	return outcome{low: t.low, proof: d}
+}
+
+// state is a goal being taken apart in place: literals asserted so far, types still possible, unions not yet split.
+type state struct {
+	*search
+	goal    []lit
+	known   map[int32]bool
+	trail   []lit
+	pending []lit
+	mask    typeMask
+}
+
+func (s *search) expand(goal []lit, d *derivation) outcome {
+	if !s.step() {
+		return exhausted()
+	}
+	st := &state{search: s, goal: goal, known: map[int32]bool{}, mask: anyType}
+	if !st.assert(goal) {
+		return st.contradiction(d)
+	}
+	if out, ok := st.finite(d); ok {
+		return out
+	}
+	t := newTally()
+	types := st.mask.split()
+	for _, m := range types {
+		sub := &derivation{}
+		mark := st.mark()
+		st.mask = m
+		sub.goal = append(slices.Clone(goal), pos(s.intern(node{kind: kTypes, types: m})))
+		var out outcome
+		if st.propagate() {
+			out = st.branch(sub)
+		} else {
+			out = st.contradiction(sub)
+		}
+		st.undo(mark)
+		if out.found && out.sure {
+			return out
+		}
+		t.add(out)
+	}
+	return t.close(d, ruleTypes, st.mask.String())
+}
+
+func (st *state) contradiction(d *derivation) outcome {
+	d.rule = ruleContradiction
+	return outcome{low: unbounded, proof: d}
+}
+
+// finite decides a goal with a value set among its literals by trying each value.
+func (st *state) finite(d *derivation) (outcome, bool) {
+	best := int32(-1)
+	for _, l := range st.trail {
+		if l.holds() && st.nodes[l.id()].kind == kValues && (best < 0 || len(st.nodes[l.id()].vals) < len(st.nodes[best].vals)) {
+			best = l.id()
+		}
+	}
+	if best < 0 {
+		return outcome{}, false
+	}
+	return st.try(st.nodes[best].vals, d, ruleFinite), true
+}
+
+// try is complete for a goal that only the given values can satisfy.
+func (st *state) try(vals []any, d *derivation, rule inference) outcome {
+	t := newTally()
+	for _, v := range vals {
+		if !st.step() {
+			return exhausted()
+		}
+		switch st.holds(st.goal, v) {
+		case yes:
+			return found(v, true)
+		case unknown:
+			t.add(found(v, false))
+		}
+	}
+	return t.close(d, rule, "")
+}
+
+// holds evaluates all literals on a value.
+func (s *store) holds(lits []lit, v any) truth {
+	out := yes
+	for _, l := range lits {
+		t := s.eval(l.id(), v)
+		if !l.holds() {
+			t = t.not()
+		}
+		switch t {
+		case no:
+			return no
+		case unknown:
+			out = unknown
+		}
+	}
+	return out
+}
+
+type mark struct {
+	trail, pending int
+	mask           typeMask
+}
+
+func (st *state) mark() mark { return mark{len(st.trail), len(st.pending), st.mask} }
+
+func (st *state) undo(m mark) {
+	for _, l := range st.trail[m.trail:] {
+		delete(st.known, l.id())
+	}
+	st.trail, st.pending, st.mask = st.trail[:m.trail], st.pending[:m.pending], m.mask
+}
+
+// truth is what the asserted literals and the remaining types say of a node.
+func (st *state) truth(id int32) truth {
+	if v, ok := st.known[id]; ok {
+		return truthOf(v)
+	}
+	if st.pos[id]&st.mask == 0 {
+		return no
+	}
+	if st.neg[id]&st.mask == 0 {
+		return yes
+	}
+	n := &st.nodes[id]
+	switch n.kind {
+	case kAll, kAny:
+		short, out := no, yes
+		if n.kind == kAny {
+			short, out = yes, no
+		}
+		for _, k := range n.kids {
+			switch st.truth(k) {
+			case short:
+				return short
+			case unknown:
+				out = unknown
+			}
+		}
+		return out
+	case kOne:
+		held, open := 0, 0
+		for _, k := range n.kids {
+			switch st.truth(k) {
+			case yes:
+				held++
+			case unknown:
+				open++
+			}
+		}
+		if held > 1 {
+			return no
+		}
+		if open > 0 {
+			return unknown
+		}
+		return truthOf(held == 1)
+	case kNot:
+		return st.truth(n.kids[0]).not()
+	case kIf:
+		switch st.truth(n.kids[0]) {
+		case yes:
+			return st.truth(n.kids[1])
+		case no:
+			return st.truth(n.kids[2])
+		}
+	}
+	return unknown
+}
+
+// assert adds literals and what follows from them at once. It reports false on a contradiction.
+func (st *state) assert(lits []lit) bool { return st.take(lits) && st.propagate() }
+
+func (st *state) take(lits []lit) bool {
+	for _, l := range lits {
+		switch st.truth(l.id()) {
+		case truthOf(l.holds()):
+			continue
+		case truthOf(!l.holds()):
+			return false
+		}
+		st.known[l.id()] = l.holds()
+		st.trail = append(st.trail, l)
+		if l.holds() {
+			st.mask &= st.pos[l.id()]
+		} else {
+			st.mask &= st.neg[l.id()]
+		}
+		if st.mask == 0 {
+			return false
+		}
+		n := &st.nodes[l.id()]
+		switch {
+		case n.kind == kAll && l.holds() || n.kind == kAny && !l.holds() || n.kind == kNot:
+			for _, k := range n.kids {
+				if !st.take([]lit{pos(k).is(l.holds() == (n.kind != kNot))}) {
+					return false
+				}
+			}
+		case n.kind >= kAll && n.kind <= kIf:
+			st.pending = append(st.pending, l)
+		}
+	}
+	return true
+}
+
+// propagate asserts the only alternative of each union until nothing changes, then looks at members that must exist.
+func (st *state) propagate() bool {
+	for changed := true; changed; {
+		changed = false
+		for i := 0; i < len(st.pending); i++ {
+			alts, done := st.alternatives(st.pending[i])
+			switch {
+			case done:
+			case len(alts) == 0:
+				return false
+			case len(alts) == 1:
+				before := len(st.trail)
+				if !st.take(alts[0]) {
+					return false
+				}
+				changed = changed || len(st.trail) > before
+			}
+		}
+	}
+	return len(st.pending) == 0 || st.members()
+}
+
+// members finds a required member whose value sets have nothing in common: the discriminator of two branches.
+func (st *state) members() bool {
+	var sets map[string][]*node
+	required := map[string]bool{}
+	for _, l := range st.trail {
+		n := &st.nodes[l.id()]
+		switch {
+		case n.kind == kRequired && l.holds():
+			required[n.name] = true
+		case n.kind == kProp && l.holds() && st.nodes[n.kids[0]].kind == kValues:
+			if sets == nil {
+				sets = map[string][]*node{}
+			}
+			sets[n.name] = append(sets[n.name], &st.nodes[n.kids[0]])
+		}
+	}
+	if st.mask != isObject {
+		return true
+	}
+	for name, list := range sets {
+		if !required[name] || len(list) < 2 {
+			continue
+		}
+		if !slices.ContainsFunc(list[0].texts, func(t string) bool {
+			return !slices.ContainsFunc(list[1:], func(n *node) bool {
+				_, ok := slices.BinarySearch(n.texts, t)
+				return !ok
+			})
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// alternatives of a union that must hold, or must not: lists of literals of which one has to be asserted. done means
+// that what is known already settles it.
+func (st *state) alternatives(l lit) (alts [][]lit, done bool) {
+	n := &st.nodes[l.id()]
+	switch n.kind {
+	case kAny, kAll:
+		// Some kid holds; or, of a conjunction, some kid does not.
+		for _, k := range n.kids {
+			switch st.truth(k) {
+			case truthOf(l.holds()):
+				return nil, true
+			case unknown:
+				alts = append(alts, []lit{pos(k).is(l.holds())})
+			}
+		}
+		return alts, false
+	case kIf:
+		c := n.kids[0]
+		for i, k := range n.kids[1:] {
+			cond := pos(c).is(i == 0)
+			switch st.truth(c) {
+			case truthOf(!cond.holds()):
+				continue
+			case truthOf(cond.holds()):
+				if st.truth(k) == truthOf(l.holds()) {
+					return nil, true
+				}
+			}
+			if st.truth(k) != truthOf(!l.holds()) {
+				alts = append(alts, []lit{cond, pos(k).is(l.holds())})
+			}
+		}
+		return alts, false
+	}
+	return st.oneAlternatives(n, l.holds())
+}
+
+func (st *state) oneAlternatives(n *node, holds bool) (alts [][]lit, done bool) {
+	held := 0
+	var open []int32
+	for _, k := range n.kids {
+		switch st.truth(k) {
+		case yes:
+			held++
+		case unknown:
+			open = append(open, k)
+		}
+	}
+	twice := func(k int32) bool {
+		i, _ := slices.BinarySearch(open, k)
+		return i+1 < len(open) && open[i+1] == k
+	}
+	slices.Sort(open)
+	distinct := slices.Compact(slices.Clone(open))
+	none := make([]lit, len(distinct))
+	for i, k := range distinct {
+		none[i] = neg(k)
+	}
+	if holds {
+		switch {
+		case held > 1:
+			return nil, false
+		case held == 1:
+			return [][]lit{none}, len(none) == 0
+		}
+		for i, k := range distinct {
+			if !twice(k) {
+				alt := slices.Clone(none)
+				alt[i] = pos(k)
+				alts = append(alts, alt)
+			}
+		}
+		return alts, false
+	}
+	switch {
+	case held > 1:
+		return nil, true
+	case held == 1:
+		for _, k := range distinct {
+			alts = append(alts, []lit{pos(k)})
+		}
+		return alts, false
+	case len(open) == 0:
+		return nil, true
+	case len(distinct) == 1:
+		if twice(distinct[0]) {
+			return nil, true // none or both: never exactly one
+		}
+		return [][]lit{none}, false
+	}
+	return [][]lit{none[:1], {pos(distinct[0])}}, false
+}
+
+// branch splits the union with the fewest alternatives, and solves the atoms when none is left.
+func (st *state) branch(d *derivation) outcome {
+	if !st.step() {
+		return exhausted()
+	}
+	if out, ok := st.finite(d); ok {
+		return out
+	}
+	var best [][]lit
+	for _, l := range st.pending {
+		alts, done := st.alternatives(l)
+		if !done && (best == nil || len(alts) < len(best)) {
+			best = alts
+		}
+	}
+	if best == nil {
+		return st.leaf(d)
+	}
+	if len(best) > st.budget.Disjuncts {
+		return undecided(ReasonDisjuncts, "a union with too many alternatives")
+	}
+	t := newTally()
+	for _, alt := range best {
+		mark := st.mark()
+		sub := &derivation{goal: alt}
+		var out outcome
+		if st.assert(alt) {
+			out = st.branch(sub)
+		} else {
+			out = st.contradiction(sub)
+		}
+		st.undo(mark)
+		if out.found && out.sure {
+			return out
+		}
+		t.add(out)
+	}
+	return t.close(d, ruleSplit, "")
+}

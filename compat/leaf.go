@@ -1,0 +1,259 @@
+package compat
+
+import (
+	"math/big"
+	"slices"
+)
+
+// leaf solves atoms of one type. A value that an excluded set names is excluded step by step: a different value differs
+// from it in one of finitely many ways, each of which is a literal.
+func (st *state) leaf(d *derivation) outcome {
+	var out outcome
+	switch st.mask {
+	case isNull:
+		out = st.try([]any{nil}, d, ruleFinite)
+	case isBoolean:
+		out = st.try([]any{false, true}, d, ruleFinite)
+	case isNumber:
+		out = st.number(d)
+	case isString:
+		out = st.text(d)
+	case isArray:
+		out = st.array(d)
+	default:
+		out = st.object(d)
+	}
+	if !out.found {
+		return out
+	}
+	if st.mask&(isArray|isObject) != 0 && st.excluded(canonical(out.value)) {
+		return st.differ(out.value, d)
+	}
+	for _, l := range st.trail {
+		if n := &st.nodes[l.id()]; n.kind == kOpaque {
+			out.sure = false
+			out.reason, out.detail = Reason(n.name), n.names[0]+" at "+n.pointer
+		}
+	}
+	return out
+}
+
+// excluded reports whether a value set that must not hold has the text.
+func (st *state) excluded(text string) bool {
+	for _, l := range st.trail {
+		if n := &st.nodes[l.id()]; !l.holds() && n.kind == kValues {
+			if _, ok := slices.BinarySearch(n.texts, text); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// differ splits "not this array or object" into the ways to be another one.
+func (st *state) differ(v any, d *derivation) outcome {
+	var alts [][]lit
+	same := func(e any) []int32 { return []int32{st.intern(valueSet("", []any{e}))} }
+	switch v := v.(type) {
+	case []any:
+		n := int64(len(v))
+		if n > 0 {
+			alts = append(alts, []lit{neg(st.intern(node{kind: kMinItems, count: n}))})
+		}
+		alts = append(alts, []lit{neg(st.intern(node{kind: kMaxItems, count: n}))})
+		for i, e := range v {
+			alts = append(alts, []lit{neg(st.intern(node{kind: kItem, count: int64(i), kids: same(e)}))})
+		}
+	case map[string]any:
+		names := sortedKeys(v)
+		for _, k := range names {
+			required := st.intern(node{kind: kRequired, name: k})
+			alts = append(alts, []lit{neg(required)})
+			alts = append(alts, []lit{pos(required), neg(st.intern(node{kind: kProp, name: k, kids: same(v[k])}))})
+		}
+		alts = append(alts, []lit{neg(st.intern(addl(names, nil, st.intern(node{kind: kFalse}))))})
+	}
+	return st.splitOn(alts, d, ruleDiffer)
+}
+
+func (st *state) splitOn(alts [][]lit, d *derivation, rule inference) outcome {
+	t := newTally()
+	for _, alt := range alts {
+		mark := st.mark()
+		sub := &derivation{goal: alt}
+		var out outcome
+		if st.assert(alt) {
+			out = st.branch(sub)
+		} else {
+			out = st.contradiction(sub)
+		}
+		st.undo(mark)
+		if out.found && out.sure {
+			return out
+		}
+		t.add(out)
+	}
+	return t.close(d, rule, "")
+}
+
+func (st *state) number(d *derivation) outcome {
+	n := numbers{excluded: map[string]bool{}}
+	for _, l := range st.trail {
+		a := &st.nodes[l.id()]
+		switch {
+		case a.kind == kMin && l.holds():
+			n.atLeast(a.rat, a.open)
+		case a.kind == kMin:
+			n.atMost(a.rat, !a.open)
+		case a.kind == kMax && l.holds():
+			n.atMost(a.rat, a.open)
+		case a.kind == kMax:
+			n.atLeast(a.rat, !a.open)
+		case a.kind == kMult && l.holds():
+			n.multipleOf(a.rat)
+		case a.kind == kMult:
+			n.not = append(n.not, a.rat)
+		case a.kind == kValues && !l.holds():
+			for i, v := range a.vals {
+				if _, ok := v.(*big.Rat); ok {
+					n.excluded[a.texts[i]] = true
+				}
+			}
+		}
+	}
+	v, t := n.solve()
+	switch t {
+	case yes:
+		return found(v, true)
+	case no:
+		return newTally().close(d, ruleNumber, "")
+	}
+	return undecided(ReasonNumber, "more than 100000 candidates")
+}
+
+// language is the product automaton of some patterns, from memory if it can.
+func (s *search) language(patterns []string) (*language, bool) {
+	var k []byte
+	for _, p := range patterns {
+		k = appendString(k, p)
+	}
+	if l, ok := s.languages[string(k)]; ok {
+		return l, l != nil
+	}
+	left := min(s.budget.RegexStates, s.budget.RegexStatesTotal-s.spent.RegexStatesTotal)
+	l, ok := newLanguage(patterns, left)
+	if !ok {
+		l = nil
+		s.spent.RegexStatesTotal += left
+	} else {
+		s.spent.RegexStatesTotal += len(l.next)
+	}
+	s.languages[string(k)] = l
+	return l, ok
+}
+
+// maxStrings is how many strings of a language are offered to the checks of formats.
+const maxStrings = 64
+
+// text solves strings: patterns by their product, lengths by counting, formats and contents by the validator's check
+// on strings of the language and on a pool of usual values.
+func (st *state) text(d *derivation) outcome {
+	w := window{0, -1}
+	atMost := func(n int64) {
+		if w.hi < 0 || n < w.hi {
+			w.hi = n
+		}
+	}
+	var patterns []string
+	var want, mask uint64
+	excluded := map[string]bool{}
+	var checked []lit
+	for _, l := range st.trail {
+		a := &st.nodes[l.id()]
+		switch {
+		case a.kind == kMinLen && l.holds():
+			w.lo = max(w.lo, a.count)
+		case a.kind == kMinLen:
+			atMost(a.count - 1)
+		case a.kind == kMaxLen && l.holds():
+			atMost(a.count)
+		case a.kind == kMaxLen:
+			w.lo = max(w.lo, a.count+1)
+		case a.kind == kPattern:
+			if len(patterns) >= maxPatterns {
+				return undecided(ReasonRegex, "more than 64 patterns for one string")
+			}
+			if l.holds() {
+				want |= 1 << len(patterns)
+			}
+			mask |= 1 << len(patterns)
+			patterns = append(patterns, a.name)
+		case a.kind == kFormat, a.kind == kContent:
+			checked = append(checked, l)
+		case a.kind == kValues && !l.holds():
+			for i, v := range a.vals {
+				if _, ok := v.(string); ok {
+					excluded[a.texts[i]] = true
+				}
+			}
+		}
+	}
+	if w.empty() {
+		return newTally().close(d, ruleLength, "")
+	}
+	l, ok := st.language(patterns)
+	if !ok {
+		return undecided(ReasonRegex, "more than 20000 states")
+	}
+	accept := func(v uint64) bool { return v&mask == want }
+	number := len(excluded) + 1
+	if len(checked) > 0 {
+		number = len(excluded) + maxStrings
+		for _, c := range checked {
+			if v, ok := st.usual(&st.nodes[c.id()]); ok && st.holds(st.trail, v) == yes {
+				return found(v, true)
+			}
+			for _, v := range formatPool {
+				if c.holds() && st.holds(st.trail, v) == yes {
+					return found(v, true)
+				}
+			}
+		}
+	}
+	list, complete := l.strings(accept, w, number)
+	sure := true
+	var maybe any
+	for _, v := range list {
+		if excluded[canonical(v)] {
+			continue
+		}
+		if !st.step() {
+			return exhausted()
+		}
+		switch st.holds(checked, v) {
+		case yes:
+			return found(v, true)
+		case unknown:
+			maybe, sure = v, false
+		}
+	}
+	if !sure {
+		out := found(maybe, false)
+		out.reason, out.detail = ReasonFormat, st.nodes[checked[0].id()].name
+		return out
+	}
+	switch {
+	case complete:
+		return newTally().close(d, ruleLanguage, "")
+	case len(checked) > 0:
+		n := &st.nodes[checked[0].id()]
+		reason := ReasonFormat
+		if n.kind == kContent {
+			reason = ReasonContent
+		}
+		return undecided(reason, n.name+" at "+n.pointer)
+	case w.lo > MaxWitnessBytes:
+		return undecided(ReasonWitnessSize, "a string longer than 262144 characters")
+	}
+	return undecided(ReasonRegex, "a length window too large to count")
+}

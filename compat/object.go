@@ -1,0 +1,638 @@
+package compat
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Limits of objects.
+const (
+	MaxNameClasses  = 1_024 // classes of names that no pattern tells apart
+	MaxExistentials = 6     // demands for "some member" in one object
+	maxNames        = 64    // names made for one class
+)
+
+// member is what a goal says of one explicit name.
+type member struct {
+	name      string
+	lits      []lit
+	required  bool
+	forbidden bool
+	unsure    bool // a name check that only the validator can do
+}
+
+// demand is "some member whose name the test accepts has a value for which the literals hold".
+type demand struct {
+	accepts func(nameClass) truth
+	lits    []lit
+}
+
+// nameClass is one explicit name, or all other names with one vector over the patterns.
+type nameClass struct {
+	explicit bool
+	name     string // of an explicit name, or a sample
+	vector   uint64
+	lits     []lit
+	allowed  truth
+	count    int64 // how many names; -1 without end
+}
+
+// objectGoal gathers the atoms of one object.
+type objectGoal struct {
+	*state
+	members  map[string]*member
+	lo, hi   int64 // sizes; hi < 0: none
+	atoms    []lit // PatProp, Addl and Names, positive
+	demands  []demand
+	patterns []string
+	bits     map[string]int
+	opaque   bool // more patterns than one product holds
+	rest     []nameClass
+	restOK   bool
+}
+
+func (st *state) object(d *derivation) outcome {
+	o := &objectGoal{state: st, members: map[string]*member{}, hi: -1, bits: map[string]int{}}
+	o.gather()
+	if o.hi >= 0 && o.lo > o.hi || o.hi < -1 {
+		return newTally().close(d, ruleSize, "")
+	}
+	// A required member without a value is the usual end of a proof: negated ones first, they hold the difference.
+	names := sortedKeys(o.members)
+	slices.SortStableFunc(names, func(a, b string) int { return o.members[b].weight() - o.members[a].weight() })
+	for _, name := range names {
+		m := o.members[name]
+		if !m.required {
+			continue
+		}
+		if m.forbidden {
+			return newTally().close(d, ruleMember, name)
+		}
+		out := o.solve(m.lits)
+		if out.empty() {
+			t := newTally()
+			t.add(out)
+			return t.close(d, ruleMember, name)
+		}
+	}
+	if len(o.demands) > MaxExistentials {
+		return undecided(ReasonNames, "more than 6 demands on some member")
+	}
+	t := newTally()
+	out := o.place(0, nil, t)
+	if out.found {
+		return out
+	}
+	if out.reason != "" {
+		t.add(out)
+	}
+	return t.close(d, ruleObject, "")
+}
+
+func (m *member) weight() (w int) {
+	for _, l := range m.lits {
+		if !l.holds() {
+			w++
+		}
+	}
+	return w
+}
+
+func (o *objectGoal) member(name string) *member {
+	m, ok := o.members[name]
+	if !ok {
+		m = &member{name: name}
+		o.members[name] = m
+	}
+	return m
+}
+
+func (o *objectGoal) gather() {
+	atMost := func(n int64) {
+		if o.hi == -1 || n < o.hi {
+			o.hi = n
+			if n < 0 {
+				o.hi = -2
+			}
+		}
+	}
+	var some []lit
+	for _, l := range o.trail {
+		n := &o.nodes[l.id()]
+		switch n.kind {
+		case kMinProps:
+			if l.holds() {
+				o.lo = max(o.lo, n.count)
+			} else {
+				atMost(n.count - 1)
+			}
+		case kMaxProps:
+			if l.holds() {
+				atMost(n.count)
+			} else {
+				o.lo = max(o.lo, n.count+1)
+			}
+		case kRequired:
+			m := o.member(n.name)
+			if l.holds() {
+				m.required = true
+			} else {
+				m.forbidden = true
+			}
+		case kProp:
+			m := o.member(n.name)
+			m.lits = append(m.lits, pos(n.kids[0]).is(l.holds()))
+			m.required = m.required || !l.holds()
+		case kPatProp, kAddl, kNames:
+			if l.holds() {
+				o.atoms = append(o.atoms, l)
+			} else {
+				some = append(some, l)
+			}
+			for _, name := range n.names {
+				o.member(name)
+			}
+			if n.kind == kNames {
+				o.nameAtoms(n.kids[0])
+			}
+			if n.kind == kPatProp {
+				o.pattern(n.name)
+			}
+			for _, p := range n.patterns {
+				o.pattern(p)
+			}
+		}
+	}
+	for name, m := range o.members {
+		c := o.classify(nameClass{explicit: true, name: name})
+		m.lits = append(m.lits, c.lits...)
+		m.forbidden = m.forbidden || c.allowed == no
+		m.unsure = c.allowed == unknown
+	}
+	for _, l := range some {
+		n := &o.nodes[l.id()]
+		dm := demand{lits: []lit{neg(n.kids[0])}}
+		switch n.kind {
+		case kPatProp:
+			dm.accepts = func(c nameClass) truth { return o.has(n.name, c) }
+		case kAddl:
+			dm.accepts = func(c nameClass) truth { return o.outsideOf(n, c) }
+		case kNames:
+			dm.lits = nil
+			dm.accepts = func(c nameClass) truth { return o.evalName(n.kids[0], c).not() }
+		}
+		o.demands = append(o.demands, dm)
+	}
+}
+
+func (o *objectGoal) pattern(p string) {
+	if _, ok := o.bits[p]; ok {
+		return
+	}
+	if len(o.patterns) >= maxPatterns {
+		o.opaque = true
+		return
+	}
+	o.bits[p] = len(o.patterns)
+	o.patterns = append(o.patterns, p)
+}
+
+// lengthPattern is the pattern of all strings with at least n code points.
+func lengthPattern(n int64) string { return fmt.Sprintf(`^(?s:.{%d})`, n) }
+
+// maxCountedNames is the largest length of names that a pattern can count: the repeat limit of regexp/syntax.
+const maxCountedNames = 1_000
+
+// nameAtoms gathers the patterns, lengths and values that a propertyNames schema speaks of.
+func (o *objectGoal) nameAtoms(id int32) {
+	n := &o.nodes[id]
+	switch n.kind {
+	case kAll, kAny, kOne, kNot, kIf:
+		for _, k := range n.kids {
+			o.nameAtoms(k)
+		}
+	case kPattern:
+		o.pattern(n.name)
+	case kMinLen, kMaxLen:
+		count := n.count
+		if n.kind == kMaxLen {
+			count++
+		}
+		if count <= maxCountedNames {
+			o.pattern(lengthPattern(count))
+		}
+	case kValues:
+		for _, v := range n.vals {
+			if name, ok := v.(string); ok {
+				o.member(name)
+			}
+		}
+	}
+}
+
+func (o *objectGoal) has(p string, c nameClass) truth {
+	if c.explicit {
+		return truthOf(o.match(p, c.name))
+	}
+	bit, ok := o.bits[p]
+	if !ok {
+		return unknown
+	}
+	return truthOf(c.vector&(1<<bit) != 0)
+}
+
+func (o *objectGoal) outsideOf(n *node, c nameClass) truth {
+	if c.explicit {
+		return truthOf(o.outside(n, c.name))
+	}
+	out := yes
+	for _, p := range n.patterns {
+		switch o.has(p, c) {
+		case yes:
+			return no
+		case unknown:
+			out = unknown
+		}
+	}
+	return out
+}
+
+// evalName evaluates a propertyNames schema for every name of a class.
+func (o *objectGoal) evalName(id int32, c nameClass) truth {
+	if c.explicit {
+		return o.eval(id, c.name)
+	}
+	if o.pos[id]&isString == 0 {
+		return no
+	} else if o.neg[id]&isString == 0 {
+		return yes
+	}
+	n := &o.nodes[id]
+	switch n.kind {
+	case kAll, kAny:
+		short, out := no, yes
+		if n.kind == kAny {
+			short, out = yes, no
+		}
+		for _, k := range n.kids {
+			switch o.evalName(k, c) {
+			case short:
+				return short
+			case unknown:
+				out = unknown
+			}
+		}
+		return out
+	case kNot:
+		return o.evalName(n.kids[0], c).not()
+	case kIf:
+		switch o.evalName(n.kids[0], c) {
+		case yes:
+			return o.evalName(n.kids[1], c)
+		case no:
+			return o.evalName(n.kids[2], c)
+		}
+	case kOne:
+		held, open := 0, 0
+		for _, k := range n.kids {
+			switch o.evalName(k, c) {
+			case yes:
+				held++
+			case unknown:
+				open++
+			}
+		}
+		if held > 1 {
+			return no
+		}
+		if open == 0 {
+			return truthOf(held == 1)
+		}
+	case kPattern:
+		return o.has(n.name, c)
+	case kMinLen:
+		return o.has(lengthPattern(n.count), c)
+	case kMaxLen:
+		return o.has(lengthPattern(n.count+1), c).not()
+	case kValues:
+		return no // its names are explicit ones
+	}
+	return unknown
+}
+
+// classify adds what the patterns, additional and name atoms say of a class.
+func (o *objectGoal) classify(c nameClass) nameClass {
+	c.allowed = yes
+	for _, l := range o.atoms {
+		n := &o.nodes[l.id()]
+		applies := yes
+		switch n.kind {
+		case kPatProp:
+			applies = o.has(n.name, c)
+		case kAddl:
+			applies = o.outsideOf(n, c)
+		case kNames:
+			switch o.evalName(n.kids[0], c) {
+			case no:
+				c.allowed = no
+			case unknown:
+				if c.allowed == yes {
+					c.allowed = unknown
+				}
+			}
+			continue
+		}
+		switch applies {
+		case yes:
+			c.lits = append(c.lits, pos(n.kids[0]))
+		case unknown:
+			c.allowed = unknown // the literal is left out: the class only grows
+		}
+	}
+	return c
+}
+
+// others are the classes of names that are not explicit.
+func (o *objectGoal) others() ([]nameClass, bool) {
+	if o.restOK {
+		return o.rest, true
+	}
+	if o.opaque {
+		return nil, false
+	}
+	l, ok := o.language(o.patterns)
+	if !ok {
+		return nil, false
+	}
+	seen := map[uint64]bool{}
+	for _, v := range l.vector {
+		if seen[v] {
+			continue
+		}
+		seen[v] = true
+		if len(seen) > MaxNameClasses {
+			return nil, false
+		}
+		names, endless := o.names(l, v, 1)
+		if len(names) == 0 {
+			if endless {
+				return nil, false
+			}
+			continue
+		}
+		c := o.classify(nameClass{name: names[0], vector: v, count: -1})
+		if c.allowed != no {
+			o.rest = append(o.rest, c)
+		}
+	}
+	o.restOK = true
+	return o.rest, true
+}
+
+// names lists up to n names of a vector that are not explicit, readable ones first; endless is false when the list is
+// shorter because there are no more.
+func (o *objectGoal) names(l *language, vector uint64, n int) (out []string, endless bool) {
+	accept := func(v uint64) bool { return v == vector }
+	list, complete := l.strings(accept, window{1, -1}, n+len(o.members))
+	fresh := func(list []string) {
+		for _, name := range list {
+			if _, ok := o.members[name]; !ok && len(out) < n {
+				out = append(out, name)
+			}
+		}
+	}
+	fresh(list)
+	if len(out) < n && complete {
+		empty, _ := l.strings(accept, window{0, 0}, 1)
+		fresh(empty)
+	}
+	return out, !complete
+}
+
+// put is a demand placed on an explicit name, or on a new member of another class.
+type put struct {
+	class nameClass
+	lits  []lit
+}
+
+// place puts the demands from i on and then assembles the object.
+func (o *objectGoal) place(i int, puts []put, t *tally) outcome {
+	if !o.step() {
+		return exhausted()
+	}
+	if i == len(o.demands) {
+		return o.assemble(puts, t)
+	}
+	dm := o.demands[i]
+	try := func(puts []put, lits []lit) outcome {
+		out := o.solve(lits)
+		if !out.found {
+			return out
+		}
+		return o.place(i+1, puts, t)
+	}
+	var maybe outcome
+	accept := func(out outcome) bool {
+		if out.found && out.sure {
+			return true
+		}
+		if out.found && !maybe.found {
+			maybe = out
+		}
+		if !out.found {
+			t.add(out)
+		}
+		return false
+	}
+	rest, ok := o.others()
+	if !ok {
+		t.add(undecided(ReasonNames, "names and patterns over a limit"))
+	}
+	for _, c := range rest {
+		if dm.accepts(c) == no {
+			continue
+		}
+		lits := append(slices.Clone(c.lits), dm.lits...)
+		if out := try(append(slices.Clip(puts), put{class: c, lits: lits}), lits); accept(out) {
+			return out
+		}
+		for j, p := range puts { // one member may serve two demands where members are scarce
+			if p.class.explicit || p.class.vector != c.vector {
+				continue
+			}
+			shared := slices.Clone(puts)
+			shared[j].lits = append(slices.Clone(p.lits), dm.lits...)
+			if out := try(shared, shared[j].lits); accept(out) {
+				return out
+			}
+		}
+	}
+	for _, name := range sortedKeys(o.members) {
+		m := o.members[name]
+		if m.forbidden || dm.accepts(nameClass{explicit: true, name: name}) == no {
+			continue
+		}
+		saved := *m
+		m.lits, m.required = append(slices.Clone(m.lits), dm.lits...), true
+		out := try(puts, m.lits)
+		*m = saved
+		if accept(out) {
+			return out
+		}
+	}
+	if maybe.found {
+		return maybe
+	}
+	return outcome{low: unbounded}
+}
+
+// assemble builds the smallest object that has every required member and every put.
+func (o *objectGoal) assemble(puts []put, t *tally) outcome {
+	value := map[string]any{}
+	sure := true
+	var unsure outcome
+	take := func(name string, out outcome) {
+		value[name] = out.value
+		if !out.sure {
+			sure, unsure = false, out
+		}
+	}
+	names := sortedKeys(o.members)
+	for _, name := range names {
+		m := o.members[name]
+		if !m.required {
+			continue
+		}
+		if m.forbidden {
+			return outcome{low: unbounded}
+		}
+		out := o.solve(m.lits)
+		if !out.found {
+			t.add(out)
+			return outcome{low: unbounded}
+		}
+		take(name, out)
+		sure = sure && !m.unsure
+	}
+	if o.hi >= 0 && int64(len(value)+len(puts)) > o.hi {
+		return outcome{low: unbounded}
+	}
+	perClass := map[uint64]int{}
+	for _, p := range puts {
+		name, out := o.fresh(p.class, perClass[p.class.vector])
+		if out.reason != "" || name == nil {
+			return out
+		}
+		perClass[p.class.vector]++
+		out = o.solve(p.lits)
+		if !out.found {
+			t.add(out)
+			return outcome{low: unbounded}
+		}
+		take(*name, out)
+		sure = sure && p.class.allowed == yes
+	}
+	if int64(len(value)) < o.lo {
+		if out := o.fill(value, names, perClass, take, t); out.reason != "" || !out.found {
+			return out
+		}
+	}
+	out := found(value, sure)
+	out.reason, out.detail = unsure.reason, unsure.detail
+	return out
+}
+
+// fresh is the i-th new name of a class: nil if the class has no more.
+func (o *objectGoal) fresh(c nameClass, i int) (*string, outcome) {
+	l, ok := o.language(o.patterns)
+	if !ok {
+		return nil, undecided(ReasonNames, "names and patterns over a limit")
+	}
+	if i >= maxNames {
+		return nil, undecided(ReasonNames, "more than 64 names of one class")
+	}
+	names, endless := o.names(l, c.vector, i+1)
+	if c.allowed == unknown {
+		names = o.checkedNames(l, c, i+1)
+	}
+	if len(names) > i {
+		return &names[i], outcome{low: unbounded}
+	}
+	if endless || c.allowed == unknown {
+		return nil, undecided(ReasonNames, "not enough names of one class")
+	}
+	return nil, outcome{low: unbounded}
+}
+
+// checkedNames are names of a class that the name schemas really accept.
+func (o *objectGoal) checkedNames(l *language, c nameClass, n int) (out []string) {
+	list, _ := o.names(l, c.vector, maxNames)
+	for _, name := range append(list, formatPool...) {
+		if o.classify(nameClass{explicit: true, name: name}).allowed == yes && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out[:min(n, len(out))]
+}
+
+// fill adds members until the least size is reached. found means that it is; empty, that it cannot be.
+func (o *objectGoal) fill(value map[string]any, names []string, perClass map[uint64]int, take func(string, outcome), t *tally) outcome {
+	if o.lo > MaxWitnessNodes {
+		// Only emptiness can be said: are there enough members at all?
+		if rest, ok := o.others(); ok && len(rest) == 0 && o.lo > int64(len(names)) {
+			return outcome{low: unbounded}
+		}
+		return undecided(ReasonWitnessSize, "an object of more than 10000 members")
+	}
+	for _, name := range names {
+		if int64(len(value)) >= o.lo {
+			return outcome{found: true, low: unbounded}
+		}
+		m := o.members[name]
+		if _, ok := value[name]; ok || m.forbidden {
+			continue
+		}
+		if out := o.solve(m.lits); out.found {
+			take(name, out)
+		} else {
+			t.add(out)
+		}
+	}
+	rest, ok := o.others()
+	if !ok {
+		return undecided(ReasonNames, "names and patterns over a limit")
+	}
+	for _, c := range rest {
+		if int64(len(value)) >= o.lo {
+			break
+		}
+		out := o.solve(c.lits)
+		if !out.found {
+			t.add(out)
+			continue
+		}
+		if len(o.patterns) == 0 { // every other name will do
+			for i := 0; int64(len(value)) < o.lo; i++ {
+				name := fmt.Sprintf("m%d", i)
+				if _, explicit := o.members[name]; !explicit {
+					if _, used := value[name]; !used {
+						take(name, out)
+					}
+				}
+			}
+			break
+		}
+		for int64(len(value)) < o.lo {
+			name, end := o.fresh(c, perClass[c.vector])
+			if end.reason != "" {
+				return end
+			}
+			if name == nil {
+				break
+			}
+			perClass[c.vector]++
+			take(*name, out)
+		}
+	}
+	return outcome{found: int64(len(value)) >= o.lo, low: unbounded}
+}
