@@ -1,0 +1,325 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// schemaAnswer is a schema by ID or GUID.
+type schemaAnswer struct {
+	Subject    string              `json:"subject,omitempty" doc:"Only where a subject was asked for."`
+	Version    int                 `json:"version,omitempty" doc:"Only where a subject was asked for."`
+	GUID       string              `json:"guid,omitempty" doc:"With Confluent-Accept-Unknown-Properties: true."`
+	SchemaType string              `json:"schemaType" example:"JSON"`
+	Schema     string              `json:"schema" doc:"Canonical text."`
+	References []catalog.Reference `json:"references,omitempty"`
+	Metadata   *catalog.Metadata   `json:"metadata,omitempty"`
+	RuleSet    *catalog.RuleSet    `json:"ruleSet,omitempty"`
+	Timestamp  int64               `json:"ts,omitempty" doc:"Milliseconds since 1970; with Confluent-Accept-Unknown-Properties: true."`
+	MaxID      int                 `json:"maxId,omitempty" doc:"Highest ID ever given, with fetchMaxId."`
+}
+
+const exampleSchema = `{"schemaType":"JSON","schema":"{\"type\":\"object\",\"properties\":{\"order_id\":{\"type\":\"string\"}},\"required\":[\"order_id\"]}"}`
+
+func schemaOf(ctx context.Context, s catalog.Schema) schemaAnswer {
+	b := schemaAnswer{SchemaType: "JSON", Schema: s.Text, References: s.References, Metadata: s.Metadata, RuleSet: s.RuleSet}
+	if callOf(ctx).unknown {
+		b.GUID, b.Timestamp = s.GUID, s.At.UnixMilli()
+	}
+	return b
+}
+
+// subjectVersion is where a schema stands.
+type subjectVersion struct {
+	Subject string `json:"subject" example:"orders.OrderPlaced"`
+	Version int    `json:"version" example:"3"`
+}
+
+// contextID is what a GUID is called in a context.
+type contextID struct {
+	Context string `json:"context" example:"."`
+	ID      int    `json:"id" example:"7"`
+}
+
+type schemaInput struct {
+	ID              string `path:"id" doc:"Schema ID" example:"7"`
+	Subject         string `query:"subject" doc:"Subject that uses the schema; says in which context the ID is meant" example:"orders.OrderPlaced"`
+	Format          string `query:"format" doc:"Changes nothing for JSON"`
+	ReferenceFormat string `query:"referenceFormat" doc:"Changes nothing for JSON"`
+	FindTags        flag   `query:"findTags" doc:"There are no tags to be found"`
+	FetchMaxID      flag   `query:"fetchMaxId" doc:"Answer also the highest ID ever given"`
+}
+
+type placesInput struct {
+	ID      string `path:"id" doc:"Schema ID" example:"7"`
+	Subject string `query:"subject" doc:"Only this subject; says in which context the ID is meant" example:"orders.OrderPlaced"`
+	Deleted flag   `query:"deleted" doc:"Soft-deleted versions as well"`
+	Offset  number `query:"offset" doc:"Skip so many" example:"0"`
+	Limit   number `query:"limit" doc:"At most so many; absent or below 1: all" example:"100"`
+}
+
+type guidInput struct {
+	GUID   string `path:"guid" doc:"GUID" example:"2a3f2b0e-6a57-3f4e-9c0b-0d8f6f0c1a55"`
+	Format string `query:"format" doc:"Changes nothing for JSON"`
+}
+
+type schemasInput struct {
+	Prefix      string `query:"subjectPrefix" doc:"Beginning of the subjects; :*: means all contexts and is the default" example:"orders."`
+	Deleted     flag   `query:"deleted" doc:"Soft-deleted versions as well"`
+	LatestOnly  flag   `query:"latestOnly" doc:"Only the newest version of each subject"`
+	RuleType    string `query:"ruleType" doc:"Only versions with a rule of this type"`
+	Resource    string `query:"resourceType" doc:"There are no associations: a filter on them finds nothing"`
+	Association string `query:"associationType" doc:"There are no associations: a filter on them finds nothing"`
+	Lifecycle   string `query:"lifecycle" doc:"There are no associations: NONE finds all, anything else nothing"`
+	Offset      number `query:"offset" doc:"Skip so many" example:"0"`
+	Limit       number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
+}
+
+// confluentSchemas serves /schemas.
+func (a *API) confluentSchemas() {
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/ids/{id}", id: "getSchema", tag: tagSchemas, summary: "Read a schema by ID",
+		answer: exampleSchema, codes: []int{40403},
+	}, a.getSchema)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/ids/{id}/schema", id: "getSchemaText", tag: tagSchemas, summary: "Read a schema by ID, the text alone",
+		answer: `{"type":"object","properties":{"order_id":{"type":"string"}},"required":["order_id"]}`, codes: []int{40403},
+	}, a.getSchemaText)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/ids/{id}/subjects", id: "getSchemaSubjects", tag: tagSchemas, summary: "List the subjects that use a schema",
+		answer: `["orders.OrderPlaced"]`, codes: []int{40403},
+	}, a.getSchemaSubjects)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/ids/{id}/versions", id: "getSchemaVersions", tag: tagSchemas, summary: "List the versions that carry a schema",
+		answer: `[{"subject":"orders.OrderPlaced","version":3}]`, codes: []int{40403},
+	}, a.getSchemaVersions)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/guids/{guid}", id: "getSchemaByGUID", tag: tagSchemas, summary: "Read a schema by GUID",
+		answer: exampleSchema, codes: []int{40403},
+	}, a.getSchemaByGUID)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/guids/{guid}/ids", id: "getIDsByGUID", tag: tagSchemas, summary: "List the IDs of a GUID",
+		answer: `[{"context":".","id":7}]`, codes: []int{40403},
+	}, a.getIDsByGUID)
+	add(a, route{
+		method: http.MethodGet, path: "/schemas/types", id: "getSchemaTypes", tag: tagSchemas, summary: "List the types of schema that are kept",
+		answer: `["JSON"]`,
+	}, func(context.Context, *none, *none) ([]string, error) { return []string{"JSON"}, nil })
+	add(a, route{
+		method: http.MethodGet, path: "/schemas", id: "listSchemas", tag: tagSchemas, summary: "List versions of all subjects",
+		answer: "[" + exampleVersion + "]", codes: []int{42208},
+	}, a.listSchemas)
+}
+
+// keyOf reads an ID and the context that a subject means. A word that is no subject, such as undefined, never hides a
+// known ID: it is of the default context.
+func keyOf(ctx context.Context, id, subject string) (catalog.Key, catalog.Name, error) {
+	n, err := number(id).parse("id", 0)
+	if err != nil {
+		return catalog.Key{}, catalog.Name{}, err
+	}
+	name, err := nameOf(ctx, subject)
+	if err != nil {
+		return catalog.Key{}, catalog.Name{}, err
+	}
+	return catalog.Key{Context: name.Context, ID: n}, name, nil
+}
+
+func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (schemaAnswer, error) {
+	key, name, err := keyOf(ctx, in.ID, in.Subject)
+	if err != nil {
+		return schemaAnswer{}, err
+	}
+	if in.Subject == "" && !in.FetchMaxID.on() {
+		s, err := a.registry.SchemaByID(ctx, key.Context, key.ID)
+		if err != nil {
+			return schemaAnswer{}, err
+		}
+		cacheable(ctx, s.GUID)
+		return schemaOf(ctx, s), nil
+	}
+	stored, err := a.registry.Places(ctx, key)
+	if err != nil {
+		return schemaAnswer{}, err
+	}
+	answer := schemaOf(ctx, stored.Schema)
+	for _, at := range stored.Versions {
+		if name.Subject != "" && at.Name == name && at.State != catalog.Gone {
+			answer.Subject, answer.Version = at.Name.String(), at.Version
+		}
+	}
+	if in.FetchMaxID.on() {
+		answer.MaxID = stored.MaxID
+	}
+	return answer, nil
+}
+
+func (a *API) getSchemaText(ctx context.Context, in *schemaInput, _ *none) (raw, error) {
+	key, _, err := keyOf(ctx, in.ID, in.Subject)
+	if err != nil {
+		return "", err
+	}
+	s, err := a.registry.SchemaByID(ctx, key.Context, key.ID)
+	if err != nil {
+		return "", err
+	}
+	cacheable(ctx, s.GUID)
+	return raw(s.Text), nil
+}
+
+// places lists where a schema stands, as far as the question goes.
+func (a *API) places(ctx context.Context, in *placesInput) ([]catalog.SubjectVersion, error) {
+	key, name, err := keyOf(ctx, in.ID, in.Subject)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := a.registry.Places(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var at []catalog.SubjectVersion
+	for _, v := range stored.Versions {
+		if v.State == catalog.Gone || v.State == catalog.Deleted && !in.Deleted.on() || name.Subject != "" && v.Name != name {
+			continue
+		}
+		at = append(at, v)
+	}
+	return at, nil
+}
+
+func (a *API) getSchemaSubjects(ctx context.Context, in *placesInput, _ *none) ([]string, error) {
+	p, err := pageOf(in.Offset, in.Limit, 0)
+	if err != nil {
+		return nil, err
+	}
+	at, err := a.places(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, v := range at {
+		if n := v.Name.String(); len(names) == 0 || names[len(names)-1] != n {
+			names = append(names, n)
+		}
+	}
+	return window(p, names), nil
+}
+
+func (a *API) getSchemaVersions(ctx context.Context, in *placesInput, _ *none) ([]subjectVersion, error) {
+	p, err := pageOf(in.Offset, in.Limit, 0)
+	if err != nil {
+		return nil, err
+	}
+	at, err := a.places(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var versions []subjectVersion
+	for _, v := range at {
+		versions = append(versions, subjectVersion{v.Name.String(), v.Version})
+	}
+	return window(p, versions), nil
+}
+
+func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (schemaAnswer, error) {
+	s, err := a.registry.SchemaByGUID(ctx, strings.ToLower(in.GUID))
+	if err != nil {
+		return schemaAnswer{}, err
+	}
+	cacheable(ctx, s.GUID)
+	return schemaOf(ctx, s), nil
+}
+
+func (a *API) getIDsByGUID(ctx context.Context, in *guidInput, _ *none) ([]contextID, error) {
+	keys, err := a.registry.IDsByGUID(ctx, strings.ToLower(in.GUID))
+	if err != nil {
+		return nil, err
+	}
+	ids := []contextID{}
+	for _, k := range keys {
+		ids = append(ids, contextID{catalog.Name{Context: k.Context}.ContextName(), k.ID})
+	}
+	return ids, nil
+}
+
+// schemasAtOnce is how many subjects are read, with all texts, for a part of GET /schemas.
+const schemasAtOnce = 50
+
+func (a *API) listSchemas(ctx context.Context, in *schemasInput, _ *none) ([]versionBody, error) {
+	p, err := pageOf(in.Offset, in.Limit, catalog.MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	q, err := queryOf(ctx, in.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	list := []versionBody{}
+	if in.Resource != "" || in.Association != "" || in.Lifecycle != "" && !strings.EqualFold(in.Lifecycle, "NONE") {
+		return list, nil
+	}
+	q.Include, q.Expand, q.Limit = includeOf(in.Deleted), catalog.ExpandTexts, schemasAtOnce
+	for s, err := range a.eachSubject(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range listed(s.Versions, in) {
+			if p.offset--; p.offset >= 0 {
+				continue
+			}
+			if list = append(list, versionAnswer(ctx, v)); len(list) == p.limit {
+				return list, nil
+			}
+		}
+	}
+	return list, nil
+}
+
+// listed are the versions of a subject that a question is about.
+func listed(versions []catalog.Version, in *schemasInput) []catalog.Version {
+	var kept []catalog.Version
+	for _, v := range versions {
+		if v.State == catalog.Live || v.State == catalog.Deleted && in.Deleted.on() {
+			kept = append(kept, v)
+		}
+	}
+	if in.LatestOnly.on() && len(kept) > 0 {
+		kept = kept[len(kept)-1:]
+	}
+	if in.RuleType == "" {
+		return kept
+	}
+	var ruled []catalog.Version
+	for _, v := range kept {
+		if hasRule(v.Schema.RuleSet, in.RuleType) {
+			ruled = append(ruled, v)
+		}
+	}
+	return ruled
+}
+
+// hasRule says whether a rule set has a rule of a type.
+func hasRule(set *catalog.RuleSet, kind string) bool {
+	if set == nil {
+		return false
+	}
+	for _, rules := range [][]catalog.Rule{set.Migration, set.Domain, set.Encoding} {
+		for _, r := range rules {
+			if strings.EqualFold(r.Type, kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cacheable lets clients keep what never changes.
+func cacheable(ctx context.Context, guid string) {
+	h := callOf(ctx).header
+	h.Set("ETag", `"`+guid+`"`)
+	h.Set("Cache-Control", "private, max-age=300")
+	h.Set("Vary", headerUnknown+", Accept")
+}

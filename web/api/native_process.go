@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// anonymous is who asks where nobody has to sign in.
+const anonymous = "anonymous"
+
+// ReadyTimeout is how long /readyz waits for the store.
+const ReadyTimeout = time.Second
+
+// meBody is the caller.
+type meBody struct {
+	User   string      `json:"user" example:"anonymous"`
+	Grants []grantBody `json:"grants"`
+}
+
+// grantBody is a role and where it holds.
+type grantBody struct {
+	Role     string `json:"role" example:"admin"`
+	Context  string `json:"context" example:"*"`
+	Subjects string `json:"subjects" example:"*"`
+	Topics   string `json:"topics" example:"*"`
+}
+
+// healthBody says that the process lives.
+type healthBody struct {
+	Status string `json:"status" example:"ok"`
+}
+
+// readyBody says how the registry stands.
+type readyBody struct {
+	Store    string      `json:"store" doc:"ok, or unreachable" example:"ok"`
+	Cache    string      `json:"cache" doc:"live while changes are heard; pass-through while each read goes to the store" example:"live"`
+	Revision catalog.Rev `json:"revision" example:"42"`
+}
+
+// programBody is the program.
+type programBody struct {
+	Version string `json:"version" example:"1.0.0"`
+	Commit  string `json:"commit,omitempty" example:"3f2a9c1"`
+}
+
+// nativeProcess serves what an operator asks.
+func (a *API) nativeProcess() {
+	add(a, route{
+		native: true, method: http.MethodGet, path: "/v1/me", id: "getMe", tag: tagProcess, summary: "Tell who asks and what that user may do",
+		answer: `{"user":"anonymous","grants":[{"role":"admin","context":"*","subjects":"*","topics":"*"}]}`,
+	}, func(context.Context, *none, *none) (meBody, error) {
+		return meBody{anonymous, []grantBody{{"admin", "*", "*", "*"}}}, nil
+	})
+	add(a, route{
+		native: true, always: true, method: http.MethodGet, path: "/healthz", id: "getHealth", tag: tagProcess, summary: "Say that the process lives", answer: `{"status":"ok"}`,
+	}, func(context.Context, *none, *none) (healthBody, error) { return healthBody{"ok"}, nil })
+	add(a, route{
+		native: true, always: true, method: http.MethodGet, path: "/readyz", id: "getReady", tag: tagProcess, summary: "Say whether the registry can serve",
+		answer: `{"store":"ok","cache":"live","revision":42}`, codes: []int{codeStore},
+	}, a.getReady)
+	add(a, route{
+		native: true, always: true, method: http.MethodGet, path: "/version", id: "getProgram", tag: tagProcess, summary: "Tell the version of the program",
+		answer: `{"version":"1.0.0","commit":"3f2a9c1"}`,
+	}, func(context.Context, *none, *none) (programBody, error) {
+		return programBody{a.config.Version, a.config.commit()}, nil
+	})
+	add(a, route{
+		native: true, always: true, method: http.MethodGet, path: "/openapi.json", id: "getOpenAPI", tag: tagProcess, summary: "Read the OpenAPI 3.1 document of this API",
+		answer: `{"openapi":"3.1.0"}`,
+	}, func(context.Context, *none, *none) (json.RawMessage, error) { return a.document() })
+	if a.config.Metrics != nil {
+		a.mount(route{
+			native: true, always: true, method: http.MethodGet, path: "/metrics", id: "getMetrics", tag: tagProcess, summary: "Read the metrics of the process, as Prometheus does",
+			answer: "accord_api_requests_total{code=\"200\",route=\"GET /subjects\"} 3", produces: "text/plain", status: http.StatusOK,
+		}, promhttp.HandlerFor(a.config.Metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)}))
+	}
+}
+
+func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error) {
+	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
+	defer cancel()
+	status := a.registry.Status()
+	ready := readyBody{Store: "ok", Cache: "pass-through", Revision: status.Revision}
+	if status.Listening {
+		ready.Cache = "live"
+	}
+	rev, err := a.registry.Ping(ctx)
+	if err != nil {
+		a.log.Warn("the store does not answer", "err", err)
+		ready.Store = "unreachable"
+		return ready, nil
+	}
+	ready.Revision = max(ready.Revision, rev)
+	return ready, nil
+}
+
+// status is 503 where the registry cannot serve.
+func (b readyBody) status() int {
+	if b.Store != "ok" {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// usageList is who writes and reads.
+type usageList struct {
+	Usage []catalog.Usage `json:"usage"`
+}
+
+// rejectionList is what was refused.
+type rejectionList struct {
+	Rejections []catalog.RejectionGroup `json:"rejections"`
+}
+
+type usageInput struct {
+	Subject string `query:"subject" doc:"Only this subject; absent: all" example:"orders.OrderPlaced"`
+	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
+}
+
+type rejectionsInput struct {
+	ID      string `query:"id" doc:"Only this rejection"`
+	Subject string `query:"subject" doc:"Only of this subject" example:"orders.OrderPlaced"`
+	Topic   string `query:"topic" doc:"Only on this topic" example:"orders"`
+	Since   string `query:"since" doc:"Only what was seen since, RFC 3339" example:"2026-01-02T15:04:05Z"`
+	Samples flag   `query:"samples" doc:"With redacted events and the clients that sent them"`
+	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
+}
+
+// nativeReports serves what proxies and decoders observe.
+func (a *API) nativeReports() {
+	add(a, route{
+		native: true, method: http.MethodPost, path: "/v1/usage", id: "reportUsage", tag: tagReports, summary: "Report who wrote and read which version",
+		about:   "Counts are what was added since the report before; seq counts from 1 in the life of an instance, and a pair already applied changes nothing.",
+		request: `{"instance":"p1","seq":1,"seen":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`,
+		limit:   MaxReportBytes,
+	}, func(ctx context.Context, _ *none, b *catalog.UsageReport) (none, error) {
+		return none{}, a.registry.ReportUsage(ctx, *b)
+	})
+	add(a, route{
+		native: true, method: http.MethodGet, path: "/v1/usage", id: "listUsage", tag: tagReports, summary: "Read who writes and reads which version",
+		answer: `{"usage":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`, codes: []int{42208},
+	}, a.listUsage)
+	add(a, route{
+		native: true, method: http.MethodPost, path: "/v1/rejections", id: "reportRejections", tag: tagReports, summary: "Report what was refused",
+		request: `{"instance":"p1","seq":1,"rejected":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0}]}`,
+		limit:   MaxReportBytes,
+	}, func(ctx context.Context, _ *none, b *catalog.RejectionReport) (none, error) {
+		return none{}, a.registry.ReportRejections(ctx, *b)
+	})
+	add(a, route{
+		native: true, method: http.MethodGet, path: "/v1/rejections", id: "listRejections", tag: tagReports, summary: "Read what was refused",
+		answer: `{"rejections":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0,"clients":[],"samples":[]}]}`,
+		codes:  []int{42208},
+	}, a.listRejections)
+}
+
+func (a *API) listUsage(ctx context.Context, in *usageInput, _ *none) (usageList, error) {
+	name, err := nameOf(ctx, in.Subject)
+	if err != nil {
+		return usageList{}, err
+	}
+	p, err := pageOf("", in.Limit, catalog.MaxPage)
+	if err != nil {
+		return usageList{}, err
+	}
+	seen, err := a.registry.Usage(ctx, name, p.limit)
+	return usageList{window(page{}, seen)}, err
+}
+
+func (a *API) listRejections(ctx context.Context, in *rejectionsInput, _ *none) (rejectionList, error) {
+	name, err := nameOf(ctx, in.Subject)
+	if err != nil {
+		return rejectionList{}, err
+	}
+	p, err := pageOf("", in.Limit, catalog.MaxPage)
+	if err != nil {
+		return rejectionList{}, err
+	}
+	q := catalog.RejectionQuery{ID: in.ID, Name: name, Topic: in.Topic, Limit: p.limit, Samples: in.Samples.on()}
+	if in.Since != "" {
+		if q.Since, err = time.Parse(time.RFC3339, in.Since); err != nil {
+			return rejectionList{}, badRequest("since is not a time as RFC 3339 writes it: " + cut(in.Since, 64))
+		}
+	}
+	groups, err := a.registry.Rejections(ctx, q)
+	for i := range groups {
+		groups[i].Clients, groups[i].Samples = window(page{}, groups[i].Clients), window(page{}, groups[i].Samples)
+	}
+	return rejectionList{window(page{}, groups)}, err
+}

@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// subjectList is a page of subjects.
+type subjectList struct {
+	Subjects []subjectBody `json:"subjects"`
+	Next     string        `json:"next,omitempty" doc:"Give it as after to read on; absent: this was the last page."`
+	Revision catalog.Rev   `json:"revision" doc:"Newest change that the list may show."`
+}
+
+// subjectBody is a subject with what was asked for.
+type subjectBody struct {
+	Name     string            `json:"name" doc:"Qualified" example:"orders.OrderPlaced"`
+	Context  string            `json:"context" example:"."`
+	Mode     string            `json:"mode" doc:"What holds there" example:"READWRITE"`
+	Level    string            `json:"level" doc:"What holds there" example:"BACKWARD"`
+	Head     int               `json:"head" doc:"Highest number ever given" example:"3"`
+	Versions []nativeVersion   `json:"versions,omitempty" doc:"With expand=versions, ascending, without texts."`
+	Latest   *nativeVersion    `json:"latest,omitempty" doc:"With expand=latest."`
+	Config   *nativeConfig     `json:"config,omitempty" doc:"With expand=config: what holds there."`
+	Usage    []catalog.Usage   `json:"usage,omitempty" doc:"With expand=usage."`
+	Own      map[string]string `json:"own,omitempty" doc:"With expand=config: level and mode that the subject says itself."`
+}
+
+// nativeVersion is a version.
+type nativeVersion struct {
+	Version  int                 `json:"version" example:"3"`
+	ID       int                 `json:"id" example:"7"`
+	GUID     string              `json:"guid" example:"2a3f2b0e-6a57-3f4e-9c0b-0d8f6f0c1a55"`
+	State    string              `json:"state" doc:"live or deleted" example:"live"`
+	Schema   string              `json:"schema,omitempty"`
+	Refs     []catalog.Reference `json:"references,omitempty"`
+	Metadata *catalog.Metadata   `json:"metadata,omitempty"`
+	RuleSet  *catalog.RuleSet    `json:"ruleSet,omitempty"`
+	Lens     int                 `json:"lens,omitempty" doc:"Revision of the lens that leads here."`
+	Mark     *catalog.Mark       `json:"mark,omitempty" doc:"Under what circumstances it was let in; absent: judged and found good."`
+	At       string              `json:"at,omitempty" doc:"When the number was given, RFC 3339."`
+	By       string              `json:"by,omitempty"`
+}
+
+// nativeConfig is a configuration under its own names.
+type nativeConfig struct {
+	Compatibility      string `json:"compatibility" example:"BACKWARD"`
+	Policy             string `json:"compatibilityPolicy" example:"SEMANTIC"`
+	Group              string `json:"compatibilityGroup,omitempty"`
+	Normalize          bool   `json:"normalize"`
+	Alias              string `json:"alias,omitempty"`
+	ValidateNewSchemas bool   `json:"validateNewSchemas,omitempty"`
+}
+
+func nativeVersionOf(v catalog.Version) nativeVersion {
+	n := nativeVersion{
+		Version: v.Number, ID: v.Schema.ID, GUID: v.Schema.GUID, State: v.State.String(), Schema: v.Schema.Text,
+		Refs: v.Schema.References, Metadata: v.Schema.Metadata, RuleSet: v.Schema.RuleSet, Mark: v.Mark, By: v.By,
+	}
+	if v.Lens != nil {
+		n.Lens = v.Lens.Rev
+	}
+	if !v.At.IsZero() {
+		n.At = timeText(v.At)
+	}
+	return n
+}
+
+type subjectListInput struct {
+	Expand  string `query:"expand" doc:"Any of latest, config, versions, usage, with commas" example:"latest,config"`
+	Prefix  string `query:"prefix" doc:"Beginning of the names, without context" example:"orders."`
+	Context string `query:"context" doc:"Only this context; absent: all" example:"."`
+	Deleted flag   `query:"deleted" doc:"Soft-deleted subjects and versions as well"`
+	After   string `query:"after" doc:"Read on behind this name: next of the page before" example:"orders.OrderPlaced"`
+	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
+}
+
+// expansions are the words of expand.
+var expansions = map[string]catalog.Expand{
+	"latest": catalog.ExpandLatest, "config": catalog.ExpandPolicies, "versions": catalog.ExpandVersions, "usage": 0,
+}
+
+// nativeSubjects serves /v1/subjects.
+func (a *API) nativeSubjects() {
+	add(a, route{
+		native: true, method: http.MethodGet, path: "/v1/subjects", id: "listSubjectsExpanded", tag: tagNative, summary: "List subjects with what belongs to them",
+		about:  "One call and a fixed number of queries, whatever the number of subjects.",
+		answer: `{"subjects":[{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3}],"revision":42}`, codes: []int{42208},
+	}, a.listSubjectsExpanded)
+}
+
+func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (subjectList, error) {
+	q, usage, err := a.subjectQuery(ctx, in)
+	if err != nil {
+		return subjectList{}, err
+	}
+	list := subjectList{Subjects: []subjectBody{}, Revision: a.registry.Status().Revision}
+	subjects, err := a.registry.Subjects(ctx, q)
+	if err != nil {
+		return list, err
+	}
+	for _, s := range subjects {
+		list.Subjects = append(list.Subjects, subjectBodyOf(&s, q.Expand, q.Include, in.Expand))
+	}
+	if len(subjects) == q.Limit {
+		list.Next = subjects[len(subjects)-1].Name.String()
+	}
+	if usage {
+		if err := a.addUsage(ctx, list.Subjects); err != nil {
+			return list, err
+		}
+	}
+	return list, nil
+}
+
+func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog.Query, usage bool, err error) {
+	q = catalog.Query{Prefix: in.Prefix, Include: includeOf(in.Deleted), Expand: catalog.ExpandPolicies}
+	for word := range strings.SplitSeq(in.Expand, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		expand, ok := expansions[word]
+		if !ok {
+			return q, false, badRequest("expand is not of latest, config, versions, usage: " + cut(word, 64))
+		}
+		q.Expand |= expand
+		usage = usage || word == "usage"
+	}
+	p, err := pageOf("", in.Limit, catalog.MaxPage)
+	if err != nil {
+		return q, false, err
+	}
+	q.Limit = p.limit
+	if in.Context != "" {
+		c := contextOf(in.Context)
+		q.Context = &c
+	}
+	if in.After != "" {
+		if q.After, err = nameOf(ctx, in.After); err != nil {
+			return q, false, err
+		}
+	}
+	return q, usage, nil
+}
+
+func subjectBodyOf(s *catalog.Subject, expand catalog.Expand, include catalog.Include, words string) subjectBody {
+	config := s.Policies.Config()
+	b := subjectBody{
+		Name: s.Name.String(), Context: s.ContextName(), Mode: string(s.Policies.Mode()), Level: string(config.Compatibility), Head: s.Head.Number,
+	}
+	if expand&catalog.ExpandVersions != 0 {
+		b.Versions = []nativeVersion{}
+		for _, v := range s.Versions {
+			if v.State == catalog.Live || v.State == catalog.Deleted && include == catalog.WithDeleted {
+				b.Versions = append(b.Versions, nativeVersionOf(v))
+			}
+		}
+	}
+	if s.Latest != nil {
+		latest := nativeVersionOf(*s.Latest)
+		b.Latest = &latest
+	}
+	if slices.Contains(strings.Split(words, ","), "config") {
+		b.Config = nativeConfigOf(config)
+		b.Config.Alias = s.Policies.Subject.Config.Alias
+		b.Own = map[string]string{}
+		if level := s.Policies.Subject.Config.Compatibility; level != "" {
+			b.Own["level"] = string(level)
+		}
+		if mode := s.Policies.Subject.Mode; mode != "" {
+			b.Own["mode"] = string(mode)
+		}
+	}
+	return b
+}
+
+func nativeConfigOf(c catalog.Config) *nativeConfig {
+	n := &nativeConfig{
+		Compatibility: string(c.Compatibility), Policy: c.CompatibilityPolicy, Group: c.CompatibilityGroup, Normalize: c.Normalize != nil && *c.Normalize,
+		ValidateNewSchemas: c.ValidateNewSchemas != nil && *c.ValidateNewSchemas,
+	}
+	if n.Policy == "" {
+		n.Policy = "SEMANTIC"
+	}
+	return n
+}
+
+// addUsage reads all that was observed once, and gives each subject its part.
+func (a *API) addUsage(ctx context.Context, list []subjectBody) error {
+	seen, err := a.registry.Usage(ctx, catalog.Name{}, catalog.MaxUsageRows)
+	if err != nil {
+		return err
+	}
+	by := map[string][]catalog.Usage{}
+	for _, u := range seen {
+		name := catalog.Name{Context: u.Context, Subject: u.Subject}.String()
+		by[name] = append(by[name], u)
+	}
+	for i := range list {
+		list[i].Usage = by[list[i].Name]
+	}
+	return nil
+}

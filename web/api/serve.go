@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// Limits of requests.
+const (
+	MaxBodyBytes   = 4 << 20   // of a request body; 413
+	MaxReportBytes = 256 << 10 // of a usage or rejection report; 413
+	MaxBatchBytes  = 8 << 20   // of events to upcast; 413
+	MaxInFlight    = 512       // requests served at once; 429
+	MaxWaiting     = 200       // long polls at once; 429
+	MaxReasonBytes = 1 << 10   // of X-Accord-Reason; what is longer is cut
+)
+
+// Header names of ours.
+const (
+	headerRevision = "X-Accord-Revision"
+	headerReason   = "X-Accord-Reason"
+	headerCommit   = "X-Accord-Commit"
+	headerRequest  = "X-Request-Id"
+	headerUnknown  = "Confluent-Accept-Unknown-Properties"
+)
+
+// A call is what an operation knows about its request beside its parameters.
+type call struct {
+	id      string // of the request, for the log and the answer to a failure
+	unknown bool   // the client takes members it does not know
+	context string // of a /contexts/{c}/ prefix, as catalog.Name spells it
+	request *http.Request
+	header  http.Header // of the answer
+}
+
+type callKey struct{}
+
+// callOf returns the call of a request's context.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// serve puts around each route what all of them share.
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), request: r, header: w.Header()}
+	answer := &answer{ResponseWriter: w, revision: func() catalog.Rev { return a.registry.Status().Revision }}
+	w.Header().Set(headerRequest, c.id)
+	segments := segmentsOf(r.URL.EscapedPath())
+	segments, c.context = cutContext(segments)
+	route := a.route(segments, r)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			a.log.Error("a request made the program panic", "request", c.id, "route", route.label(), "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+			if answer.status == 0 {
+				writeFault(answer, r, route.native(), internal(c.id))
+			}
+		}
+		a.metrics.count(route.label(), answer.status, time.Since(began))
+		a.log.Debug("request", "request", c.id, "method", r.Method, "route", route.label(), "status", answer.status, "took", time.Since(began))
+	}()
+	if fault := a.admit(&route, r); fault != nil {
+		writeFault(answer, r, route.native(), fault)
+		return
+	}
+	defer route.leave()
+	ctx, fault := a.requestContext(r, c)
+	if fault != nil {
+		writeFault(answer, r, route.native(), fault)
+		return
+	}
+	r.Body = http.MaxBytesReader(answer, r.Body, route.bodyLimit())
+	r.Header.Set("Accept", route.accept)
+	route.serve(answer, r.WithContext(ctx))
+}
+
+// requestContext is the context that operations get: with the call, who asks, and the revision to see at least.
+func (a *API) requestContext(r *http.Request, c *call) (context.Context, *fault) {
+	ctx := context.WithValue(r.Context(), callKey{}, c)
+	ctx = catalog.WithAuthor(ctx, catalog.Author{By: anonymous, Reason: cut(r.Header.Get(headerReason), MaxReasonBytes), Commit: cut(r.Header.Get(headerCommit), MaxReasonBytes)})
+	if s := r.Header.Get(headerRevision); s != "" {
+		rev, err := strconv.ParseUint(strings.TrimSpace(s), 10, 63)
+		if err != nil {
+			return nil, badRequest(headerRevision + " is not a revision")
+		}
+		ctx = catalog.AtLeast(ctx, catalog.Rev(rev))
+	}
+	return ctx, nil
+}
+
+// A routing is where a request goes.
+type routing struct {
+	endpoint
+	known  bool   // the path is there, though perhaps not for this method
+	op     *route // nil: no operation
+	accept string // media type of the answer
+	leave  func() // gives back what admit took
+}
+
+func (t routing) native() bool { return t.op != nil && t.op.native }
+
+// label names the route in metrics; there are as many as routes, and one for the rest.
+func (t routing) label() string {
+	if t.op == nil {
+		return "other"
+	}
+	return t.op.method + " " + t.op.path
+}
+
+func (t routing) bodyLimit() int64 {
+	if t.op != nil && t.op.limit > 0 {
+		return t.op.limit
+	}
+	return MaxBodyBytes
+}
+
+// route finds the operation of a request.
+func (a *API) route(segments []string, r *http.Request) routing {
+	t := routing{leave: func() {}}
+	t.endpoint, t.known = a.router.find(r, segments)
+	t.op = a.routes[t.pattern]
+	return t
+}
+
+// admit refuses what cannot be served: no route, wrong method or media type, too many at once.
+func (a *API) admit(t *routing, r *http.Request) *fault {
+	switch {
+	case !t.known:
+		return unrouted()
+	case t.serve == nil:
+		return plain(http.StatusMethodNotAllowed)
+	}
+	if t.op != nil && t.op.always {
+		t.accept = mediaJSON
+		return nil
+	}
+	slots := a.slots
+	if t.op != nil && t.op.waits {
+		slots = a.waiters
+	}
+	select {
+	case slots <- struct{}{}:
+		t.leave = func() { <-slots }
+	default:
+		return busy()
+	}
+	fault := t.negotiate(r)
+	if fault != nil {
+		t.leave()
+	}
+	return fault
+}
+
+// cutContext takes /contexts/{c}/ off a path that goes on behind it.
+func cutContext(segments []string) (rest []string, context string) {
+	if len(segments) < 3 || segments[0] != "contexts" {
+		return segments, ""
+	}
+	return segments[2:], contextOf(segments[1])
+}
+
+// contextOf reads the name of a context as paths spell it, with or without colons and dot.
+func contextOf(s string) string {
+	s = strings.Trim(s, ":")
+	if !strings.HasPrefix(s, ".") {
+		s = "." + s
+	}
+	if s == "." {
+		return ""
+	}
+	return s
+}
+
+// requestID is what the client calls its request, or a name of ours.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(headerRequest); id != "" && len(id) <= 64 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == "" {
+		return id
+	}
+	return rand.Text()[:16]
+}
+
+// cut shortens s to n bytes.
+func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
+
+// An answer stamps the revision on the header, at the last moment, and remembers the status.
+type answer struct {
+	http.ResponseWriter
+	revision func() catalog.Rev
+	status   int
+}
+
+// WriteHeader sends the header with the newest revision that this replica knows.
+func (w *answer) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	if w.Header().Get(headerRevision) == "" {
+		w.Header().Set(headerRevision, strconv.FormatUint(uint64(w.revision()), 10))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends the header first if nobody did.
+func (w *answer) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// readBody reads a request body whole; it is bounded already.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	return io.ReadAll(r.Body)
+}
