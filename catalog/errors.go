@@ -56,7 +56,8 @@ const (
 	TooManyVersions      Reason = "too many versions"
 	InvalidRuleSet       Reason = "invalid rule set" // Detail
 	InvalidLens          Reason = "invalid lens"     // Pointer: a position such as ops[3].exp10
-	NoLensPath           Reason = "no lens path"     // Detail names the gap
+	LensNotFound         Reason = "no lens"
+	NoLensPath           Reason = "no lens path" // Detail names the gap
 	WrongDirection       Reason = "wrong direction"
 	TooMany              Reason = "too many"  // Detail names the limit
 	Busy                 Reason = "too busy"  // a limit of concurrency; try again

@@ -85,3 +85,12 @@ func (n Name) checkSubject() error {
 	}
 	return nil
 }
+
+// Target returns the subject that a reference of a schema in a context means. InvalidSubject if it names none.
+func (r Reference) Target(context string) (Name, error) {
+	n, err := ParseName(r.Subject)
+	if err == nil && n.Context == "" && !strings.HasPrefix(r.Subject, ":") {
+		n.Context = context
+	}
+	return n, err
+}

@@ -111,3 +111,26 @@ type RejectionQuery struct {
 	Limit   int
 	Samples bool // bring samples and clients along
 }
+
+// GroupRejections puts rows of single clients, newest first, together by ID, in the order of their newest row.
+func GroupRejections(rows []Rejection) []RejectionGroup {
+	groups := []RejectionGroup{}
+	at := map[string]int{}
+	for _, row := range rows {
+		i, known := at[row.ID]
+		if !known {
+			i = len(groups)
+			at[row.ID] = i
+			groups = append(groups, RejectionGroup{Rejection: row, Samples: []json.RawMessage{}})
+		} else {
+			g := &groups[i]
+			g.Records += row.Records
+			g.Collateral += row.Collateral
+			if row.First.Before(g.First) {
+				g.First = row.First
+			}
+		}
+		groups[i].Clients = append(groups[i].Clients, row)
+	}
+	return groups
+}

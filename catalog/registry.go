@@ -2,10 +2,13 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
+	"runtime"
+	"sync"
 	"time"
+
+	"github.com/accordhq/accord/compat"
 )
 
 // Latest stands for the highest live version of a subject.
@@ -22,10 +25,27 @@ type Options struct {
 }
 
 // Registry decides what a Store keeps. It is safe for concurrent use, and any number of Registries may work on one
-// store. Reads are cached; what can change is cached only while Run listens.
+// store. Schemas never change and are kept in memory; subjects and policies are kept only while Run listens.
 type Registry struct {
-	store Store
-	log   *slog.Logger
+	store   Store
+	log     *slog.Logger
+	judging chan struct{} // a token for each registration that is judged
+
+	schemas  *lru[Key, *Schema]
+	guids    *lru[string, Key]
+	subjects *lru[Name, *Subject] // only while listening
+	compiled *lru[Key, *compat.Schema]
+	checker  compat.Checker
+	loading  flight[Key, *Schema]
+	reading  flight[Name, *Subject]
+	queues   queues
+
+	mu        sync.Mutex
+	listening bool          // guarded by mu, as all below
+	heard     Rev           // newest revision known
+	applied   Rev           // the caches hold nothing older than this
+	changed   chan struct{} // closed and replaced whenever heard grows
+	bell      chan struct{} // asks Run to apply what was heard; one place
 }
 
 // New returns a Registry on a store, which stays the caller's to close.
@@ -33,271 +53,297 @@ func New(store Store, o Options) *Registry {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Registry{store: store, log: o.Log}
+	if o.Judging <= 0 {
+		o.Judging = 4 * runtime.GOMAXPROCS(0)
+	}
+	return &Registry{
+		store: store, log: o.Log,
+		judging:  make(chan struct{}, o.Judging),
+		schemas:  newLRU[Key, *Schema](MaxCachedBytes),
+		guids:    newLRU[string, Key](MaxCachedSubjects),
+		subjects: newLRU[Name, *Subject](MaxCachedSubjects),
+		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
+		changed:  make(chan struct{}),
+		bell:     make(chan struct{}, 1),
+	}
 }
 
-// Run listens for changes until ctx ends, and returns its error. Without Run everything works, but each mutable read
-// goes to the store.
-func (r *Registry) Run(ctx context.Context) error { return errors.ErrUnsupported }
+// How long Run waits before it listens again.
+const (
+	relistenFirst = 100 * time.Millisecond
+	relistenMost  = 5 * time.Second
+)
+
+// Run listens for changes until ctx ends, and returns its error. Without Run everything works, but each read of what
+// can change goes to the store.
+func (r *Registry) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() { r.apply(ctx) })
+	wait := relistenFirst
+	for {
+		err := r.store.Watch(ctx, func(rev Rev) {
+			wait = relistenFirst
+			r.hear(rev, true)
+		})
+		r.deaf()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.log.Warn("not listening for changes; reads pass through to the store", "err", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		wait = min(2*wait, relistenMost)
+	}
+}
+
+// hear notes a revision. A bell comes from the store; else it is a write of our own.
+func (r *Registry) hear(rev Rev, bell bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if bell && !r.listening {
+		r.listening = true
+		if r.applied == 0 { // nothing was ever cached
+			r.applied = rev
+		}
+	}
+	if bell && rev < r.applied { // a restored backup: what we know may never have been
+		r.log.Error("the store went back in time; everything in memory is dropped", "revision", uint64(rev), "known", uint64(r.applied))
+		r.forget()
+		r.heard, r.applied = rev, rev
+	}
+	if rev > r.heard {
+		r.heard = rev
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+	select {
+	case r.bell <- struct{}{}:
+	default:
+	}
+}
+
+// forget drops all caches.
+func (r *Registry) forget() {
+	r.schemas.dropIf(func(Key) bool { return true })
+	r.guids.dropIf(func(string) bool { return true })
+	r.compiled.dropIf(func(Key) bool { return true })
+	r.subjects.dropIf(func(Name) bool { return true })
+}
+
+// deaf drops what can change: nobody would tell.
+func (r *Registry) deaf() {
+	r.mu.Lock()
+	r.listening = false
+	r.mu.Unlock()
+	r.subjects.dropIf(func(Name) bool { return true })
+}
+
+// apply reads the changes that were heard of and drops what they touch, so that caches may be used again.
+func (r *Registry) apply(ctx context.Context) {
+	for {
+		select {
+		case <-r.bell:
+		case <-ctx.Done():
+			return
+		}
+		for {
+			r.mu.Lock()
+			from, to, listening := r.applied, r.heard, r.listening
+			r.mu.Unlock()
+			if !listening || from >= to {
+				break
+			}
+			changes, err := r.store.Changes(ctx, from, MaxPage)
+			if err != nil {
+				if ctx.Err() != nil {
+					return
+				}
+				r.log.Warn("changes cannot be read", "err", err)
+				select { // the next bell comes with the next listening
+				case <-time.After(relistenFirst):
+					continue
+				case <-ctx.Done():
+					return
+				}
+			}
+			for _, c := range changes {
+				r.drop(c)
+				to = max(to, c.Rev)
+			}
+			if len(changes) == MaxPage {
+				to = changes[MaxPage-1].Rev
+			}
+			r.mu.Lock()
+			r.applied = max(r.applied, to)
+			r.mu.Unlock()
+			// A subject read before the changes and cached after them would be stale: drop again now that
+			// nothing older than applied is taken in.
+			for _, c := range changes {
+				r.drop(c)
+			}
+		}
+	}
+}
+
+// drop forgets what a change touches.
+func (r *Registry) drop(c Change) {
+	switch c.Op {
+	case OpConfig, OpMode:
+		switch {
+		case c.Context == GlobalContext:
+			r.subjects.dropIf(func(Name) bool { return true })
+		case c.Subject == "":
+			r.subjects.dropIf(func(n Name) bool { return n.Context == c.Context })
+		default:
+			r.subjects.drop(c.Name)
+		}
+	case OpPurge:
+		r.schemas.drop(Key{Context: c.Context, ID: c.ID})
+		r.guids.drop(c.GUID)
+		r.compiled.drop(Key{Context: c.Context, ID: c.ID})
+		r.subjects.drop(c.Name)
+	case OpRegister, OpDelete, OpUndelete, OpLens:
+		r.subjects.drop(c.Name)
+	}
+}
 
 // Status says how the registry stands.
 type Status struct {
-	Listening bool // mutable reads are cached
+	Listening bool // what can change is served from memory
 	Revision  Rev  // newest revision known
 }
 
 // Status never waits.
-func (r *Registry) Status() Status { return Status{} }
+func (r *Registry) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Status{Listening: r.listening && r.applied >= r.heard, Revision: r.heard}
+}
 
 // Ping asks the store for its newest revision; Unavailable if it cannot be reached.
 func (r *Registry) Ping(ctx context.Context) (Rev, error) { return r.store.Revision(ctx) }
 
-// AtLeast returns a context whose reads see every change up to rev, also on another replica than the one that wrote it.
+type atLeastKey struct{}
+
+// AtLeast returns a context whose reads see every change up to rev, also on another replica than the one that wrote
+// it.
 func AtLeast(ctx context.Context, rev Rev) context.Context {
 	return context.WithValue(ctx, atLeastKey{}, rev)
 }
 
-type atLeastKey struct{}
-
-// A Registration asks for a new version.
-type Registration struct {
-	// Text is the schema as received; empty takes the text of the latest version.
-	Text       string
-	References []Reference
-	Metadata   *Metadata // nil = inherited from the latest version
-	RuleSet    *RuleSet  // nil = inherited from the latest version
-	ID         int       // 0 = given; else only in mode IMPORT or FORWARD
-	Version    int       // 0 or Latest = next; else must be the next, or in mode IMPORT any that is free
-	Lens       json.RawMessage
-	Examples   [][]byte // events of the version below that the lens must carry
-	Normalize  bool
-	Force      bool // leave the judgement out; the version keeps the mark
+// current says whether caches may answer a read.
+func (r *Registry) current(ctx context.Context) bool {
+	want, _ := ctx.Value(atLeastKey{}).(Rev)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.listening && r.applied >= r.heard && r.applied >= want
 }
 
-// Registered is the answer to a Registration.
-type Registered struct {
-	Version
-	New      bool // false: it was there already
-	Warnings []string
-	Rev      Rev // of the change, 0 if nothing changed
-}
-
-// Register adds a version, or finds it: the same identity live under the subject gives its ID and number. What may
-// follow is judged against what was read, and judged again when something changed in between. Errors: *Incompatible;
-// *Error with InvalidSubject, TooLarge, InvalidSchema, EmptySchema, NotNextVersion, ReferenceNotFound,
-// InvalidRuleSet, InvalidLens, ReadOnly, NotImport, NotReadWrite, IDTaken, IDMismatch, VersionTaken, TooManyVersions,
-// TimedOut, Busy, Unavailable. Source: Confluent Schema Registry, POST /subjects/{subject}/versions.
-func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (Registered, error) {
-	return Registered{}, errors.ErrUnsupported
-}
-
-// Lookup finds the version of a subject that has this content. SubjectNotFound, SchemaNotFound (by content); include
-// says whether soft-deleted ones count. Source: Confluent Schema Registry, POST /subjects/{subject}.
-func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, include Include) (Version, error) {
-	return Version{}, errors.ErrUnsupported
-}
-
-// Check judges a schema without storing it: against one version (Latest or a number), or, with number 0, as a
-// registration would be. An unknown subject with Latest passes. Errors as Register's before judging, and
-// VersionNotFound. Source: Confluent Schema Registry, POST /compatibility/subjects/{subject}/versions/{version}.
-func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registration) (Judgement, error) {
-	return Judgement{}, errors.ErrUnsupported
-}
-
-// Judgement is whether a schema may follow.
-type Judgement struct {
-	Passes   bool
-	Level    Level
-	Warnings []string
-}
-
-// Summary is the judgement in one sentence.
-func (j Judgement) Summary() string { return "" }
-
-// Subjects lists subjects, sorted by context and name; see Query.
-func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Subject reads a subject with its versions (no texts) and policies; SubjectNotFound if it never had a version.
-func (r *Registry) Subject(ctx context.Context, name Name) (Subject, error) {
-	return Subject{}, errors.ErrUnsupported
-}
-
-// Version reads one version with its text; number may be Latest. SubjectNotFound, VersionNotFound.
-func (r *Registry) Version(ctx context.Context, name Name, number int, include Include) (Version, error) {
-	return Version{}, errors.ErrUnsupported
-}
-
-// Versions reads the versions of a subject, ascending, without texts. SubjectNotFound if there are none.
-func (r *Registry) Versions(ctx context.Context, name Name, include Include) ([]Version, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// SchemaByID reads a schema of a context; SchemaNotFound. A subject, when given, chooses its context.
-func (r *Registry) SchemaByID(ctx context.Context, context string, id int) (Schema, error) {
-	return Schema{}, errors.ErrUnsupported
-}
-
-// SchemaByGUID reads a schema by GUID from any context; SchemaNotFound.
-func (r *Registry) SchemaByGUID(ctx context.Context, guid string) (Schema, error) {
-	return Schema{}, errors.ErrUnsupported
-}
-
-// IDsByGUID returns where a GUID is known, by context and ID; SchemaNotFound.
-func (r *Registry) IDsByGUID(ctx context.Context, guid string) ([]Key, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Places reads a schema with where it stands and what refers to it; never cached. SchemaNotFound.
-func (r *Registry) Places(ctx context.Context, k Key) (StoredSchema, error) {
-	return StoredSchema{}, errors.ErrUnsupported
-}
-
-// ReferencedBy returns the IDs of schemas that refer to a version, ascending.
-func (r *Registry) ReferencedBy(ctx context.Context, name Name, number int, include Include) ([]int, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// DeleteSubject deletes all versions of a subject and returns their numbers. Permanent: SubjectNotDeleted unless all
-// are soft-deleted. Else SubjectNotFound, SubjectDeleted. Both: Referenced, ReadOnly.
-func (r *Registry) DeleteSubject(ctx context.Context, name Name, permanent bool) ([]int, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// DeleteVersion deletes one version; number may be Latest. VersionNotFound, VersionDeleted, VersionNotDeleted,
-// Referenced, ChainNeeded, ReadOnly.
-func (r *Registry) DeleteVersion(ctx context.Context, name Name, number int, permanent bool) (int, error) {
-	return 0, errors.ErrUnsupported
-}
-
-// Config reads the configuration of a scope: what it says itself (NoCompatibility if nothing), or with inherit what
-// holds there.
-func (r *Registry) Config(ctx context.Context, scope Scope, inherit bool) (Config, error) {
-	return Config{}, errors.ErrUnsupported
-}
-
-// SetConfig changes the configuration of a scope and returns what it says itself now. Patch.Mode is left out of it.
-func (r *Registry) SetConfig(ctx context.Context, scope Scope, p Patch) (Config, error) {
-	return Config{}, errors.ErrUnsupported
-}
-
-// DeleteConfig forgets the configuration of a scope and returns what it was; SubjectNotFound if it had none.
-func (r *Registry) DeleteConfig(ctx context.Context, scope Scope) (Config, error) {
-	return Config{}, errors.ErrUnsupported
-}
-
-// Mode reads the mode of a scope: its own (NoMode if none), or with inherit the one that holds there.
-func (r *Registry) Mode(ctx context.Context, scope Scope, inherit bool) (Mode, error) {
-	return "", errors.ErrUnsupported
-}
-
-// SetMode sets the mode of a scope. IMPORT needs a scope without live versions (NotEmpty) and purges the soft-deleted
-// ones, unless force.
-func (r *Registry) SetMode(ctx context.Context, scope Scope, m Mode, force bool) error {
-	return errors.ErrUnsupported
-}
-
-// DeleteMode forgets the mode of a scope, with recursive also those of the subjects in a context, and returns what it
-// was; SubjectNotFound if it had none.
-func (r *Registry) DeleteMode(ctx context.Context, scope Scope, recursive bool) (Mode, error) {
-	return "", errors.ErrUnsupported
-}
-
-// Contexts lists the contexts as Name.Context spells them, sorted; the default one ("") is always there.
-func (r *Registry) Contexts(ctx context.Context) ([]string, error) { return r.store.Contexts(ctx) }
-
-// Changes reads at most limit changes (0 = MaxPage) after a revision, in order, and never misses one.
-func (r *Registry) Changes(ctx context.Context, after Rev, limit int) ([]Change, error) {
-	if limit <= 0 || limit > MaxPage {
-		limit = MaxPage
+// subject reads a subject, from memory where that is as good. The result is shared: it must not be changed.
+func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
+	if !r.current(ctx) {
+		return r.freshSubject(ctx, name)
 	}
-	return r.store.Changes(ctx, after, limit)
-}
-
-// Await waits until there is a change after a revision, or ctx ends.
-func (r *Registry) Await(ctx context.Context, after Rev) error { return errors.ErrUnsupported }
-
-// Document reads a document; DocumentNotFound.
-func (r *Registry) Document(ctx context.Context, kind, name string) (Document, error) {
-	return r.store.Document(ctx, kind, name)
-}
-
-// Documents lists documents of a kind ("" = all) by kind and name, after a position, at most limit (0 = MaxPage).
-func (r *Registry) Documents(ctx context.Context, kind string, after DocumentPosition, limit int) ([]Document, error) {
-	if limit <= 0 || limit > MaxPage {
-		limit = MaxPage
+	if s, ok := r.subjects.get(name); ok {
+		return s, nil
 	}
-	return r.store.ListDocuments(ctx, kind, after, limit)
+	s, err := r.reading.do(ctx, name, func(ctx context.Context) (*Subject, error) { return r.freshSubject(ctx, name) })
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Versions) > 0 { // that something does not exist is never kept
+		r.mu.Lock()
+		if r.listening && s.Head.Rev >= r.applied {
+			r.subjects.put(name, s, 1)
+		}
+		r.mu.Unlock()
+	}
+	return s, nil
 }
 
-// PutDocument writes a document; InvalidDocument if its body is not of its kind. expect is nil, or the revision that
-// it must still have (0: it must not be there), else PreconditionFailed.
-func (r *Registry) PutDocument(ctx context.Context, kind, name string, body json.RawMessage, expect *Rev) (Rev, error) {
-	return 0, errors.ErrUnsupported
+// freshSubject reads a subject from the store.
+func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error) {
+	s, err := r.store.Subject(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
 }
 
-// DeleteDocument removes a document; DocumentNotFound, PreconditionFailed.
-func (r *Registry) DeleteDocument(ctx context.Context, kind, name string, expect *Rev) (Rev, error) {
-	return 0, errors.ErrUnsupported
+// schema reads a schema's text, from memory if it was seen before. The result is shared.
+func (r *Registry) schema(ctx context.Context, k Key) (*Schema, error) {
+	if k.GUID != "" {
+		if known, ok := r.guids.get(k.GUID); ok {
+			k = known
+		}
+	}
+	if s, ok := r.schemas.get(Key{Context: k.Context, ID: k.ID}); ok && k.ID != 0 {
+		return s, nil
+	}
+	return r.loading.do(ctx, k, func(ctx context.Context) (*Schema, error) {
+		stored, err := r.store.Schema(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		r.keep(&stored.Schema)
+		return &stored.Schema, nil
+	})
 }
 
-// ReportUsage adds the counts of a report, once.
-func (r *Registry) ReportUsage(ctx context.Context, u UsageReport) error {
-	return r.store.AddUsage(ctx, u)
+// keep remembers a schema.
+func (r *Registry) keep(s *Schema) {
+	k := Key{Context: s.Context, ID: s.ID}
+	r.schemas.put(k, s, len(s.Text)+512)
+	r.guids.put(s.GUID, k, 1)
 }
 
-// Usage returns who writes and reads a subject (zero Name = all), newest first, at most limit (0 = MaxPage).
-func (r *Registry) Usage(ctx context.Context, name Name, limit int) ([]Usage, error) {
-	return r.store.Usage(ctx, name, limit)
+// isEnded says that an error is the end of some context.
+func isEnded(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// ReportRejections adds the counts of a report, once.
-func (r *Registry) ReportRejections(ctx context.Context, u RejectionReport) error {
-	return r.store.AddRejections(ctx, u)
+// queues makes callers with the same name wait for each other.
+type queues struct {
+	mu sync.Mutex
+	at map[Name]*queue // guarded by mu
 }
 
-// Rejections returns groups of refused records, newest first.
-func (r *Registry) Rejections(ctx context.Context, q RejectionQuery) ([]RejectionGroup, error) {
-	return r.store.Rejections(ctx, q)
+type queue struct {
+	turn    chan struct{} // one place
+	waiting int           // guarded by queues.mu
 }
 
-// Upcast turns events of an older version into events of a newer one (to may be Latest). Each event is validated
-// under from, each result under to; failures are in the results, in order. NoLensPath, WrongDirection,
-// VersionNotFound, TooMany.
-func (r *Registry) Upcast(ctx context.Context, name Name, from, to int, events []json.RawMessage) ([]Cast, error) {
-	return nil, errors.ErrUnsupported
+// enter waits for the caller's turn and returns how to leave.
+func (q *queues) enter(ctx context.Context, name Name) (leave func(), err error) {
+	q.mu.Lock()
+	if q.at == nil {
+		q.at = map[Name]*queue{}
+	}
+	mine := q.at[name]
+	if mine == nil {
+		mine = &queue{turn: make(chan struct{}, 1)}
+		q.at[name] = mine
+	}
+	mine.waiting++
+	q.mu.Unlock()
+	gone := func() {
+		q.mu.Lock()
+		if mine.waiting--; mine.waiting == 0 {
+			delete(q.at, name)
+		}
+		q.mu.Unlock()
+	}
+	select {
+	case mine.turn <- struct{}{}:
+		return func() { <-mine.turn; gone() }, nil
+	case <-ctx.Done():
+		gone()
+		return nil, context.Cause(ctx)
+	}
 }
-
-// Downcast is Upcast towards an older version.
-func (r *Registry) Downcast(ctx context.Context, name Name, from, to int, events []json.RawMessage) ([]Cast, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Cast is what became of one event: Event, or Err.
-type Cast struct {
-	Event    json.RawMessage
-	Inferred []string // addresses of values that the lens had to invent
-	Lost     []string // addresses of values that it had to drop
-	Err      error
-}
-
-// Lens returns the lens that leads to a version; SchemaNotFound if it has none.
-func (r *Registry) Lens(ctx context.Context, name Name, number int) (StoredLens, error) {
-	return StoredLens{}, errors.ErrUnsupported
-}
-
-// limits of a registration.
-const (
-	MaxSchemaBytes   = 1 << 20  // canonical text
-	MaxMetadataBytes = 64 << 10 // metadata as JSON
-	MaxRules         = 100      // of a rule set
-	MaxRuleName      = 256      // bytes
-	MaxRuleExpr      = 64 << 10 // bytes
-	MaxVersions      = 10_000   // of a subject
-	MaxReferences    = 256      // in the closure
-	MaxReferenceDeep = 16       // references of references
-	MaxClosureBytes  = 8 << 20  // texts of the closure
-	RegisterDeadline = 10 * time.Second
-	JudgeBudget      = 5 * time.Second
-)

@@ -17,7 +17,6 @@ type Lens struct {
 
 	ops    []op
 	noDown bool // the author wants no way down
-	asks   bool // an op reads an attribute of the envelope
 }
 
 // A ParseError says what is wrong with a lens document.
@@ -58,10 +57,6 @@ func Parse(doc []byte) (*Lens, error) {
 	return l, nil
 }
 
-// Identity is the lens without ops from a version to the next: the step between two versions whose events are the
-// same.
-func Identity(from int) *Lens { return &Lens{From: from} }
-
 // OneWay says why the lens has no way down; "" if it has one.
 func (l *Lens) OneWay() string {
 	if l.noDown {
@@ -85,8 +80,7 @@ func quoteAll(list []string) string {
 type reader struct {
 	language map[string]opReader
 	fault    *ParseError
-	ops      int  // read so far
-	asks     bool // an op asked for an attribute
+	ops      int // read so far
 }
 
 func (r *reader) fail(position, format string, args ...any) {
@@ -116,7 +110,6 @@ func (r *reader) lens(root *node) *Lens {
 	}
 	l.ops = r.list(o, "ops", 0)
 	o.done()
-	l.asks = r.asks
 	return l
 }
 

@@ -1,2 +1,247 @@
-// Package sqlite keeps the catalog in one SQLite file.
+// Package sqlite keeps the catalog in one SQLite file: a Store for one process.
+//
+// There is one writer (BEGIN IMMEDIATE) and a reader for each core, in WAL mode with full synchronisation. A lock
+// file beside the database makes a second process fail at once. The package decides nothing: it compares and swaps.
 package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/accordhq/accord/catalog"
+	_ "modernc.org/sqlite" // the driver
+)
+
+//go:embed migration/*.sql
+var migrations embed.FS
+
+// Store is a catalog.Store in one file.
+type Store struct {
+	read, write *sql.DB
+	unlock      func() error
+
+	mu       sync.Mutex
+	watchers map[chan catalog.Rev]struct{} // guarded by mu
+	closed   chan struct{}
+}
+
+var _ catalog.Store = (*Store)(nil)
+
+// Open opens or creates the file, takes its lock and brings its tables up to date. It fails at once if another
+// process holds the lock, saying which.
+func Open(ctx context.Context, file string) (*Store, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lock(file + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{unlock: unlock, watchers: map[chan catalog.Rev]struct{}{}, closed: make(chan struct{})}
+	if err := s.open(ctx, file); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open %s: %w", file, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, file string) error {
+	dsn := func(more string) string {
+		pragmas := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+		return (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String() + pragmas + more
+	}
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn("&_txlock=immediate")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
+	s.read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
+	return s.read.PingContext(ctx)
+}
+
+// migrate runs the scripts that the file has not seen; user_version counts them.
+func migrate(ctx context.Context, db *sql.DB) error {
+	scripts, err := fs.Glob(migrations, "migration/*.sql") // sorted
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var done int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
+		return err
+	}
+	if done > len(scripts) {
+		return fmt.Errorf("the file has version %d, this program knows %d: use a newer one", done, len(scripts))
+	}
+	for _, name := range scripts[done:] {
+		script, err := migrations.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, string(script)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close ends all watches and releases the file.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	select {
+	case <-s.closed:
+	default:
+		close(s.closed)
+	}
+	s.mu.Unlock()
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(append(errs, s.unlock())...)
+}
+
+// reading runs f in one consistent view.
+func (s *Store) reading(ctx context.Context, what string, f func(*tx) error) error {
+	t, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return wrap(ctx, what, err)
+	}
+	defer t.Rollback()
+	return wrap(ctx, what, f(&tx{Tx: t, ctx: ctx}))
+}
+
+// writing runs f alone, commits what it did, and rings.
+func (s *Store) writing(ctx context.Context, what string, f func(*tx) error) error {
+	t, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return wrap(ctx, what, err)
+	}
+	defer t.Rollback()
+	w := &tx{Tx: t, ctx: ctx, author: catalog.AuthorOf(ctx), now: time.Now().UTC().Truncate(time.Microsecond)}
+	if err := f(w); err != nil {
+		return wrap(ctx, what, err)
+	}
+	if err := t.Commit(); err != nil {
+		return wrap(ctx, what, err)
+	}
+	if w.rev > 0 {
+		s.ring(w.rev)
+	}
+	return nil
+}
+
+// wrap leaves the catalog's own words alone and hides the database's behind Unavailable.
+func wrap(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ours := errors.AsType[*catalog.Error](err); ours || errors.Is(err, catalog.ErrConflict) {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
+	return &catalog.Error{Reason: catalog.Unavailable, Detail: what, Err: err}
+}
+
+// tx is a transaction; the members after ctx are set where it writes.
+type tx struct {
+	*sql.Tx
+	ctx    context.Context
+	author catalog.Author
+	now    time.Time
+	rev    catalog.Rev // the newest given in this transaction, 0 = none
+	purged []int       // IDs whose version was purged
+}
+
+// exec runs a statement.
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.ExecContext(t.ctx, query, args...)
+	return err
+}
+
+// row scans one row and says whether there was one.
+func (t *tx) row(query string, args []any, into ...any) (bool, error) {
+	err := t.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// rows calls f for each row; scan reads the row's columns.
+func (t *tx) rows(query string, args []any, f func(scan func(...any) error) error) error {
+	rows, err := t.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// micros is a time as it is stored.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// moment is micros, back.
+func moment(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// text prints a value as the JSON that is stored, "" for nil.
+func text[T any](v *T) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// value is text, back.
+func value[T any](s string) (*T, error) {
+	if s == "" {
+		return nil, nil
+	}
+	v := new(T)
+	return v, json.Unmarshal([]byte(s), v)
+}

@@ -1,0 +1,342 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/accordhq/accord/validator"
+)
+
+// Limits of a registration.
+const (
+	MaxSchemaBytes   = 1 << 20  // canonical text
+	MaxMetadataBytes = 64 << 10 // metadata as JSON
+	MaxRules         = 100      // of a rule set
+	MaxRuleName      = 256      // bytes
+	MaxRuleExpr      = 64 << 10 // bytes
+	MaxVersions      = 10_000   // of a subject
+	MaxReferences    = 256      // documents in the closure
+	MaxReferenceDeep = 16       // references of references
+	MaxClosureBytes  = 8 << 20  // texts of the closure
+	RegisterDeadline = 10 * time.Second
+	JudgeBudget      = 5 * time.Second
+)
+
+// A Registration asks for a new version.
+type Registration struct {
+	// Text is the schema as received; empty takes the text of the latest version.
+	Text       string
+	References []Reference
+	Metadata   *Metadata // nil = inherited from the latest version
+	RuleSet    *RuleSet  // nil = inherited from the latest version
+	ID         int       // 0 = given; else only in mode IMPORT or FORWARD
+	Version    int       // 0 or Latest = next; else must be the next, or in mode IMPORT any that is free
+	Lens       json.RawMessage
+	Examples   [][]byte // events of the version below that the lens must carry
+	Normalize  bool
+	Force      bool // leave the judgement out; the version keeps the mark
+}
+
+// Registered is the answer to a Registration.
+type Registered struct {
+	Version
+	New      bool // false: it was there already
+	Warnings []string
+	Rev      Rev // of the change, 0 if nothing changed
+}
+
+// Register adds a version, or finds it: the same identity live under the subject gives its ID and number. What may
+// follow is judged against what was read, and judged again when something changed in between. Errors: *Incompatible;
+// *Error with InvalidSubject, TooLarge, InvalidSchema, EmptySchema, NotNextVersion, ReferenceNotFound,
+// InvalidRuleSet, InvalidLens, ReadOnly, NotImport, NotReadWrite, IDTaken, IDMismatch, VersionTaken, TooManyVersions,
+// TimedOut, Busy, Unavailable. Source: Confluent Schema Registry, POST /subjects/{subject}/versions.
+func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (Registered, error) {
+	if err := errors.Join(name.checkSubject(), reg.Metadata.check(name), reg.RuleSet.check(name)); err != nil {
+		return Registered{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, RegisterDeadline, &Error{Reason: TimedOut, Name: name})
+	defer cancel()
+	leave, err := r.queues.enter(ctx, name)
+	if err != nil {
+		return Registered{}, err
+	}
+	defer leave()
+	for {
+		done, err := r.register(ctx, name, reg)
+		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+			conflicts.Inc()
+			continue
+		}
+		if err != nil && ctx.Err() != nil {
+			return Registered{}, context.Cause(ctx)
+		}
+		return done, err
+	}
+}
+
+// register reads, judges and swaps, once.
+func (r *Registry) register(ctx context.Context, name Name, reg Registration) (Registered, error) {
+	s, err := r.freshAliased(ctx, name)
+	if err != nil {
+		return Registered{}, err
+	}
+	mode := s.Policies.Mode()
+	switch {
+	case mode.readOnly():
+		return Registered{}, &Error{Reason: ReadOnly, Name: s.Name}
+	case reg.ID > 0 && !mode.imports():
+		return Registered{}, &Error{Reason: NotImport, Name: s.Name}
+	case reg.ID <= 0 && mode.imports():
+		return Registered{}, &Error{Reason: NotReadWrite, Name: s.Name}
+	}
+	p, err := r.propose(ctx, s, reg, mode.imports())
+	if err != nil {
+		return Registered{}, err
+	}
+	found, err := r.alreadyThere(ctx, s, reg, p)
+	if err != nil || found != nil {
+		return Registered{Version: deref(found), Warnings: p.warnings}, err
+	}
+	if len(s.Versions) >= MaxVersions {
+		return Registered{}, &Error{Reason: TooManyVersions, Name: s.Name}
+	}
+	v := Version{Number: max(reg.Version, 0), Schema: p.schema}
+	switch {
+	case mode.imports():
+		v.Mark = &Mark{Imported: true}
+		v.Schema.ID = reg.ID
+	case v.Number != 0 && v.Number != s.Head.Number+1:
+		return Registered{}, &Error{Reason: NotNextVersion, Name: s.Name, Version: v.Number}
+	default:
+		if err := r.judgeNew(ctx, s, p, reg, &v); err != nil {
+			return Registered{}, err
+		}
+	}
+	added, rev, err := r.store.Append(ctx, s.Name, s.Head, v)
+	if errors.Is(err, Unavailable) && ctx.Err() == nil {
+		return r.unknownOutcome(ctx, s, p, err)
+	}
+	if err != nil {
+		return Registered{}, err
+	}
+	r.keep(&added[0].Schema)
+	r.hear(rev, false)
+	return Registered{Version: added[0], New: true, Warnings: p.warnings, Rev: rev}, nil
+}
+
+// freshAliased reads the subject that a name stands for from the store.
+func (r *Registry) freshAliased(ctx context.Context, name Name) (*Subject, error) {
+	s, err := r.freshSubject(ctx, name)
+	if err != nil || s.Policies.Subject.Config.Alias == "" {
+		return s, err
+	}
+	target, err := Reference{Subject: s.Policies.Subject.Config.Alias}.Target(name.Context)
+	if err != nil {
+		return nil, err
+	}
+	return r.freshSubject(ctx, target)
+}
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// unknownOutcome reads again after a commit that may or may not have happened.
+func (r *Registry) unknownOutcome(ctx context.Context, before *Subject, p *proposal, cause error) (Registered, error) {
+	now, err := r.freshSubject(ctx, before.Name)
+	if err != nil {
+		return Registered{}, cause
+	}
+	v := now.match(&p.schema, LiveOnly)
+	if v == nil || v.Number <= before.Head.Number {
+		return Registered{}, cause
+	}
+	whole, err := r.withText(ctx, *v)
+	return Registered{Version: whole, New: true, Warnings: p.warnings, Rev: v.Rev}, err
+}
+
+// proposal is a schema on its way in.
+type proposal struct {
+	schema   Schema            // text, references, metadata and rules as they will be stored, and their GUID
+	compiled *validator.Schema // nil if Broken
+	warnings []string
+}
+
+// propose makes of a registration what would be stored.
+func (r *Registry) propose(ctx context.Context, s *Subject, reg Registration, imports bool) (*proposal, error) {
+	config := s.Policies.Config()
+	p := &proposal{schema: Schema{Context: s.Context, Metadata: reg.Metadata, RuleSet: reg.RuleSet}}
+	text := reg.Text
+	if !imports {
+		var err error
+		if text, err = r.inherit(ctx, s, reg, &p.schema); err != nil {
+			return nil, err
+		}
+		p.schema.Metadata = mergeMetadata(mergeMetadata(config.DefaultMetadata, p.schema.Metadata), config.OverrideMetadata)
+		p.schema.RuleSet = mergeRules(mergeRules(config.DefaultRuleSet, p.schema.RuleSet), config.OverrideRuleSet)
+	}
+	if reg.Version != 0 && !imports {
+		number := reg.Version
+		if number == Latest {
+			number = s.Head.Number + 1
+		}
+		p.schema.Metadata = p.schema.Metadata.withProperty(versionProperty, strconv.Itoa(number))
+	}
+	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, imports); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// inherit takes over from the latest version what the registration leaves out, and returns the text.
+func (r *Registry) inherit(ctx context.Context, s *Subject, reg Registration, into *Schema) (string, error) {
+	latest := s.latest()
+	if latest == nil {
+		if strings.TrimSpace(reg.Text) == "" {
+			return "", &Error{Reason: EmptySchema, Name: s.Name}
+		}
+		return reg.Text, nil
+	}
+	if strings.TrimSpace(reg.Text) != "" && into.Metadata != nil && into.RuleSet != nil {
+		return reg.Text, nil
+	}
+	old, err := r.schema(ctx, Key{Context: latest.Schema.Context, ID: latest.Schema.ID})
+	if err != nil {
+		return "", err
+	}
+	if into.Metadata == nil {
+		into.Metadata = old.Metadata.withoutProperty(versionProperty)
+	}
+	if into.RuleSet == nil {
+		into.RuleSet = old.RuleSet
+	}
+	if strings.TrimSpace(reg.Text) == "" {
+		return old.Text, nil
+	}
+	return reg.Text, nil
+}
+
+// fill resolves references, makes the text canonical, compiles, and computes the GUID.
+func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize, imports bool) error {
+	canonical, err := Canonical(text, normalize)
+	if err != nil {
+		return err
+	}
+	if len(canonical) > MaxSchemaBytes {
+		return &Error{Reason: TooLarge, Name: name, Detail: fmt.Sprintf("longer than MaxSchemaBytes (%d)", MaxSchemaBytes)}
+	}
+	if normalize {
+		refs = normalReferences(refs)
+	}
+	p.schema.Text = canonical
+	if p.schema.References, err = r.resolveReferences(ctx, name, refs); err != nil {
+		return err
+	}
+	p.schema.GUID = p.schema.GUIDOf()
+	p.compiled, err = r.compile(ctx, &p.schema)
+	switch {
+	case err == nil:
+		for _, w := range p.compiled.Warnings() {
+			p.warnings = append(p.warnings, fmt.Sprintf("%s: %s", w.Pointer, w.Message))
+		}
+	case imports && errors.Is(err, InvalidSchema):
+		p.schema.Broken = err.Error()
+	default:
+		return err
+	}
+	return nil
+}
+
+// alreadyThere finds the live version that has the proposed identity. What was asked for by number is not looked for,
+// except in an import, where the number must then hold the same.
+func (r *Registry) alreadyThere(ctx context.Context, s *Subject, reg Registration, p *proposal) (*Version, error) {
+	var v *Version
+	switch {
+	case reg.ID > 0 && reg.Version > 0:
+		if v = s.at(reg.Version, WithDeleted); v == nil {
+			return nil, nil
+		}
+		if v.Schema.GUID != p.schema.GUID {
+			return nil, &Error{Reason: VersionTaken, Name: s.Name, Version: v.Number, ID: reg.ID}
+		}
+	case reg.Version != 0:
+		return nil, nil
+	default:
+		if v = s.match(&p.schema, LiveOnly); v == nil {
+			return nil, nil
+		}
+	}
+	if reg.ID > 0 && v.Schema.ID != reg.ID {
+		return nil, &Error{Reason: IDMismatch, Name: s.Name, Version: v.Number, ID: v.Schema.ID}
+	}
+	whole, err := r.withText(ctx, *v)
+	return &whole, err
+}
+
+// match finds the newest version with this content; the property that asks for a number does not matter.
+func (s *Subject) match(schema *Schema, include Include) *Version {
+	plain := *schema
+	plain.Metadata = plain.Metadata.withoutProperty(versionProperty)
+	guids := []string{schema.GUIDOf(), plain.GUIDOf()}
+	bare := plain
+	for _, v := range slices.Backward(s.Versions) {
+		if !include.has(v) {
+			continue
+		}
+		bare.Metadata = plain.Metadata.withProperty(versionProperty, strconv.Itoa(v.Number))
+		if slices.Contains(guids, v.Schema.GUID) || bare.GUIDOf() == v.Schema.GUID {
+			return &v
+		}
+	}
+	return nil
+}
+
+// Lookup finds the newest version of a subject that has this content: as given, else with the metadata and rules of
+// the latest version. SubjectNotFound, SchemaNotFound (by content), InvalidSchema; include says whether soft-deleted
+// ones count. Source: Confluent Schema Registry, POST /subjects/{subject}.
+func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, include Include) (Version, error) {
+	s, err := r.resolve(ctx, name)
+	if err != nil {
+		return Version{}, err
+	}
+	if !s.any(include) {
+		return Version{}, &Error{Reason: SubjectNotFound, Name: name}
+	}
+	config := s.Policies.Config()
+	p := &proposal{schema: Schema{Context: s.Context, Metadata: reg.Metadata, RuleSet: reg.RuleSet}}
+	text := reg.Text
+	if strings.TrimSpace(text) == "" {
+		if text, err = r.inherit(ctx, s, reg, &Schema{}); err != nil {
+			return Version{}, err
+		}
+	}
+	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, false); err != nil {
+		return Version{}, err
+	}
+	v := s.match(&p.schema, include)
+	if latest := s.latest(); v == nil && latest != nil {
+		old, err := r.schema(ctx, Key{Context: latest.Schema.Context, ID: latest.Schema.ID})
+		if err != nil {
+			return Version{}, err
+		}
+		merged := p.schema
+		merged.Metadata = mergeMetadata(old.Metadata, p.schema.Metadata)
+		merged.RuleSet = mergeRules(old.RuleSet, p.schema.RuleSet)
+		v = s.match(&merged, include)
+	}
+	if v == nil {
+		return Version{}, &Error{Reason: SchemaNotFound, Name: name}
+	}
+	return r.withText(ctx, *v)
+}

@@ -1,0 +1,126 @@
+package catalog
+
+import (
+	"container/list"
+	"context"
+	"sync"
+)
+
+// Bounds of what a Registry keeps in memory.
+const (
+	MaxCachedBytes    = 128 << 20 // texts of schemas
+	MaxCompiledBytes  = 64 << 20  // schemas compiled for judging, as the validator counts
+	MaxCachedSubjects = 20_000
+)
+
+// lru keeps the most recently used values within a budget. Safe for concurrent use.
+type lru[K comparable, V any] struct {
+	mu     sync.Mutex
+	budget int // guarded by mu, as all below
+	used   int
+	order  list.List // of *lruEntry, most recent first
+	at     map[K]*list.Element
+}
+
+type lruEntry[K comparable, V any] struct {
+	key   K
+	value V
+	cost  int
+}
+
+func newLRU[K comparable, V any](budget int) *lru[K, V] {
+	return &lru[K, V]{budget: budget, at: map[K]*list.Element{}}
+}
+
+func (c *lru[K, V]) get(k K) (v V, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.at[k]
+	if !ok {
+		return v, false
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*lruEntry[K, V]).value, true
+}
+
+func (c *lru[K, V]) put(k K, v V, cost int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(k)
+	c.at[k] = c.order.PushFront(&lruEntry[K, V]{k, v, cost})
+	c.used += cost
+	for c.used > c.budget && c.order.Len() > 1 {
+		c.remove(c.order.Back().Value.(*lruEntry[K, V]).key)
+	}
+}
+
+// remove forgets a key; mu is held.
+func (c *lru[K, V]) remove(k K) {
+	if e, ok := c.at[k]; ok {
+		c.used -= c.order.Remove(e).(*lruEntry[K, V]).cost
+		delete(c.at, k)
+	}
+}
+
+func (c *lru[K, V]) drop(k K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(k)
+}
+
+// dropIf forgets every key that a function names.
+func (c *lru[K, V]) dropIf(gone func(K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.at {
+		if gone(k) {
+			c.remove(k)
+		}
+	}
+}
+
+// flight lets one caller load a key while the others wait for its answer.
+type flight[K comparable, V any] struct {
+	mu    sync.Mutex
+	calls map[K]*call[V] // guarded by mu
+}
+
+type call[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+// do runs load, once for all who ask for the key at the same time. A caller's ctx ends its own wait; the load goes on
+// under the ctx of whoever began it, and when that ends early the next one loads again.
+func (f *flight[K, V]) do(ctx context.Context, k K, load func(context.Context) (V, error)) (V, error) {
+	for {
+		f.mu.Lock()
+		if f.calls == nil {
+			f.calls = map[K]*call[V]{}
+		}
+		c, loading := f.calls[k]
+		if !loading {
+			c = &call[V]{done: make(chan struct{})}
+			f.calls[k] = c
+			f.mu.Unlock()
+			c.value, c.err = load(ctx)
+			f.mu.Lock()
+			delete(f.calls, k)
+			f.mu.Unlock()
+			close(c.done)
+			return c.value, c.err
+		}
+		f.mu.Unlock()
+		select {
+		case <-c.done:
+			if c.err != nil && ctx.Err() == nil && isEnded(c.err) {
+				continue
+			}
+			return c.value, c.err
+		case <-ctx.Done():
+			var zero V
+			return zero, context.Cause(ctx)
+		}
+	}
+}

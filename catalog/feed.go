@@ -1,0 +1,148 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Changes reads at most limit changes (0 = MaxPage) after a revision, in order, and never misses one.
+func (r *Registry) Changes(ctx context.Context, after Rev, limit int) ([]Change, error) {
+	return r.store.Changes(ctx, after, pageLimit(limit))
+}
+
+func pageLimit(limit int) int {
+	if limit <= 0 || limit > MaxPage {
+		return MaxPage
+	}
+	return limit
+}
+
+// askEvery is how often Await asks a store that nobody listens to.
+const askEvery = time.Second
+
+// Await waits until there is a change after a revision, or ctx ends (its error).
+func (r *Registry) Await(ctx context.Context, after Rev) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		r.mu.Lock()
+		heard, changed, listening := r.heard, r.changed, r.listening
+		r.mu.Unlock()
+		if !listening {
+			rev, err := r.store.Revision(ctx)
+			if err != nil {
+				return err
+			}
+			heard = max(heard, rev)
+		}
+		if heard > after {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Document reads a document; DocumentNotFound.
+func (r *Registry) Document(ctx context.Context, kind, name string) (Document, error) {
+	return r.store.Document(ctx, kind, name)
+}
+
+// Documents lists documents of a kind ("" = all) by kind and name, after a position, at most limit (0 = MaxPage).
+func (r *Registry) Documents(ctx context.Context, kind string, after DocumentPosition, limit int) ([]Document, error) {
+	return r.store.ListDocuments(ctx, kind, after, pageLimit(limit))
+}
+
+// MaxDocumentBytes bounds the body of a document.
+const MaxDocumentBytes = 4 << 20
+
+// PutDocument writes a document; InvalidDocument if its body is not of its kind and name. expect is nil, or the
+// revision that it must still have (0: it must not be there), else PreconditionFailed.
+func (r *Registry) PutDocument(ctx context.Context, kind, name string, body json.RawMessage, expect *Rev) (Rev, error) {
+	if len(body) > MaxDocumentBytes {
+		return 0, &Error{Reason: TooLarge, Detail: kind + " " + name}
+	}
+	if err := checkDocument(kind, name, body); err != nil {
+		return 0, &Error{Reason: InvalidDocument, Detail: kind + " " + name, Err: err}
+	}
+	rev, err := r.store.PutDocument(ctx, Document{Kind: kind, Name: name, Body: body}, expect)
+	return rev, r.wrote(rev, err, kind+" "+name)
+}
+
+// checkDocument holds a body against its kind and the name it is kept under.
+func checkDocument(kind, name string, body json.RawMessage) error {
+	if _, err := DecodeDocument(body); err != nil {
+		return err
+	}
+	var h Header
+	if err := json.Unmarshal(body, &h); err != nil {
+		return err
+	}
+	if h.Kind != kind {
+		return errors.New("its kind is " + h.Kind)
+	}
+	if h.Name != name {
+		return errors.New("its name is " + h.Name)
+	}
+	return nil
+}
+
+// DeleteDocument removes a document; DocumentNotFound, PreconditionFailed.
+func (r *Registry) DeleteDocument(ctx context.Context, kind, name string, expect *Rev) (Rev, error) {
+	rev, err := r.store.DeleteDocument(ctx, kind, name, expect)
+	return rev, r.wrote(rev, err, kind+" "+name)
+}
+
+// wrote notes the revision of a write, or says why there is none.
+func (r *Registry) wrote(rev Rev, err error, what string) error {
+	switch {
+	case errors.Is(err, ErrConflict):
+		return &Error{Reason: PreconditionFailed, Detail: what}
+	case err == nil:
+		r.hear(rev, false)
+	}
+	return err
+}
+
+// MaxReportRows bounds the rows of one report.
+const MaxReportRows = 10_000
+
+// ReportUsage adds the counts of a report, once. TooMany over MaxReportRows.
+func (r *Registry) ReportUsage(ctx context.Context, u UsageReport) error {
+	if len(u.Seen) > MaxReportRows {
+		return &Error{Reason: TooMany, Detail: "MaxReportRows"}
+	}
+	return r.store.AddUsage(ctx, u)
+}
+
+// Usage returns who writes and reads a subject (zero Name = all), newest first, at most limit (0 = MaxPage).
+func (r *Registry) Usage(ctx context.Context, name Name, limit int) ([]Usage, error) {
+	return r.store.Usage(ctx, name, limit)
+}
+
+// ReportRejections adds the counts of a report, once. Samples over MaxSampleBytes or that are not JSON are left out.
+// TooMany over MaxReportRows.
+func (r *Registry) ReportRejections(ctx context.Context, u RejectionReport) error {
+	if len(u.Rejected) > MaxReportRows || len(u.Samples) > MaxReportRows {
+		return &Error{Reason: TooMany, Detail: "MaxReportRows"}
+	}
+	var kept []Sample
+	for _, s := range u.Samples {
+		if len(s.Event) <= MaxSampleBytes && json.Valid(s.Event) {
+			kept = append(kept, s)
+		}
+	}
+	u.Samples = kept
+	return r.store.AddRejections(ctx, u)
+}
+
+// Rejections returns groups of refused records, newest first.
+func (r *Registry) Rejections(ctx context.Context, q RejectionQuery) ([]RejectionGroup, error) {
+	return r.store.Rejections(ctx, q)
+}

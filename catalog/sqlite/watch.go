@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/accordhq/accord/catalog"
+)
+
+// Watch listens to the commits of this process, which are all there are. It misses none.
+func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
+	bell := make(chan catalog.Rev, 1)
+	s.mu.Lock()
+	s.watchers[bell] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.watchers, bell)
+		s.mu.Unlock()
+	}()
+	rev, err := s.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	ring(rev)
+	for {
+		select {
+		case rev := <-bell:
+			ring(rev)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.closed:
+			return fmt.Errorf("store closed: %w", catalog.ErrDeaf)
+		}
+	}
+}
+
+// ring tells every watcher about a commit; a revision that nobody has taken yet is replaced by the newer one.
+func (s *Store) ring(rev catalog.Rev) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for bell := range s.watchers {
+		select {
+		case <-bell:
+		default:
+		}
+		bell <- rev // only ring sends, under the lock, so there is room
+	}
+}
+
+// Revision returns the newest revision.
+func (s *Store) Revision(ctx context.Context) (rev catalog.Rev, err error) {
+	err = s.reading(ctx, "read the revision", func(t *tx) error {
+		rev, err = t.revision()
+		return err
+	})
+	return rev, err
+}
+
+// revision is the newest revision in the transaction's view.
+func (t *tx) revision() (rev catalog.Rev, err error) {
+	_, err = t.row("SELECT coalesce(max(rev), 0) FROM changes", nil, &rev)
+	return rev, err
+}
+
+// change writes one row of the history and gives it the next revision.
+func (t *tx) change(c catalog.Change) (catalog.Rev, error) {
+	if t.rev == 0 {
+		rev, err := t.revision()
+		if err != nil {
+			return 0, err
+		}
+		t.rev = rev
+	}
+	t.rev++
+	return t.rev, t.exec(`INSERT INTO changes (rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.rev, micros(t.now), t.author.By, t.author.Reason, t.author.Commit, c.Op, c.Context, c.Subject, c.Version, c.ID, c.GUID, string(c.Before), string(c.After))
+}
+
+// Changes reads at most limit changes after a revision.
+func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) (changes []catalog.Change, err error) {
+	err = s.reading(ctx, "read changes", func(t *tx) error {
+		return t.rows(`SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change
+			FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`, []any{after, limit}, func(scan func(...any) error) error {
+			var c catalog.Change
+			var at int64
+			var before, behind string
+			if err := scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind); err != nil {
+				return err
+			}
+			c.At = moment(at)
+			c.Before, c.After = raw(before), raw(behind)
+			changes = append(changes, c)
+			return nil
+		})
+	})
+	return changes, err
+}
+
+// raw is stored JSON, nil if there is none.
+func raw(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
