@@ -165,7 +165,7 @@ func conditionWords(s *validator.Node) string {
 			for _, e := range p.Schema.Enum {
 				values = append(values, bare(string(e)))
 			}
-			words = append(words, p.Name+" is "+list(values, "or"))
+			words = append(words, p.Name+" is "+inWords(values, "or"))
 		default:
 			return ""
 		}
@@ -183,7 +183,7 @@ func conditionWords(s *validator.Node) string {
 			words[i] += " or absent"
 		}
 	}
-	return list(words, "and")
+	return inWords(words, "and")
 }
 
 // bare drops the quotes of a JSON string that reads well without them.

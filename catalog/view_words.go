@@ -191,7 +191,7 @@ func (n *Node) constrain(b *viewBuilder, s *validator.Node) {
 		if len(d.Required) > 1 {
 			be = "are"
 		}
-		fact("dependentRequired", "when %s is present, %s %s required", d.Name, list(d.Required, "and"), be)
+		fact("dependentRequired", "when %s is present, %s %s required", d.Name, inWords(d.Required, "and"), be)
 	}
 	if s.Not != nil {
 		if words := notWords(s.Not); words != "" {
@@ -286,9 +286,9 @@ func notWords(s *validator.Node) string {
 	case s.Const != nil && keywords(s) == 1:
 		return "must not be " + string(s.Const)
 	case s.Enum != nil && keywords(s) == 1:
-		return "must not be " + list(texts(s.Enum), "or")
+		return "must not be " + inWords(texts(s.Enum), "or")
 	case s.Types != 0 && keywords(s) == 1:
-		return "must not be " + list(typeNames(s.Types), "or")
+		return "must not be " + inWords(typeNames(s.Types), "or")
 	case len(s.Required) == 1 && keywords(s) == 1:
 		return "must not have " + s.Required[0]
 	}
@@ -316,8 +316,8 @@ func texts(values [][]byte) []string {
 	return out
 }
 
-// list joins words as people do: a, b and c.
-func list(words []string, last string) string {
+// inWords joins words as people do: a, b and c.
+func inWords(words []string, last string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}

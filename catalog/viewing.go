@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/accordhq/accord/validator"
 )
@@ -32,41 +31,9 @@ func (r *Registry) compiledVersion(ctx context.Context, name Name, number int) (
 	if err != nil {
 		return Version{}, nil, err
 	}
-	texts := map[string][]byte{}
-	if err := r.collectTexts(ctx, name.Context, v.Schema.References, texts, 0); err != nil {
+	schema, err := r.compile(ctx, &v.Schema)
+	if err != nil {
 		return Version{}, nil, err
 	}
-	schema, err := validator.Compile(validator.Document{Text: []byte(v.Schema.Text), References: texts}, validator.Limits{})
-	if err != nil {
-		return Version{}, nil, &Error{Reason: InvalidSchema, Name: name, Version: v.Number, Err: err}
-	}
 	return v, schema, nil
-}
-
-// collectTexts gathers the closure of references, by the names that $ref uses.
-func (r *Registry) collectTexts(ctx context.Context, home string, refs []Reference, texts map[string][]byte, deep int) error {
-	if deep > MaxReferenceDeep {
-		return &Error{Reason: TooMany, Detail: "references of references"}
-	}
-	for _, ref := range refs {
-		if _, ok := texts[ref.Name]; ok {
-			continue
-		}
-		target, err := ParseName(ref.Subject)
-		if err != nil {
-			return err
-		}
-		if target.Context == "" {
-			target.Context = home
-		}
-		v, err := r.Version(ctx, target, ref.Version, WithDeleted)
-		if err != nil {
-			return fmt.Errorf("reference %s: %w", ref.Name, err)
-		}
-		texts[ref.Name] = []byte(v.Schema.Text)
-		if err := r.collectTexts(ctx, target.Context, v.Schema.References, texts, deep+1); err != nil {
-			return err
-		}
-	}
-	return nil
 }
