@@ -21,7 +21,19 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 // Unix socket that only the gate dials.
 func startBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string, dial dialer) {
 	t.Helper()
-	socket := filepath.Join(dir, "broker.sock")
+	brokers, dial, stop := runBroker(t, dir, opts...)
+	t.Cleanup(stop)
+	return brokers, dial
+}
+
+// runBroker is startBroker for those who stop it themselves.
+func runBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string, dial dialer, stop func()) {
+	t.Helper()
+	run, err := os.MkdirTemp("", "accord")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(run, "kafka")
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return net.Listen("unix", socket) }),
@@ -32,9 +44,12 @@ func startBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cluster.Close)
-	return []string{"broker:0"}, func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
+	return []string{"broker:0"}, dial, func() {
+		cluster.Close()
+		_ = os.RemoveAll(run)
 	}
 }
 
@@ -67,10 +82,19 @@ func startGate(t testing.TB, cfg proxy.Config) (*proxy.Server, string) {
 // listenRun listens on a port with n free ones above it.
 func listenRun(t testing.TB, n int) net.Listener {
 	t.Helper()
+	l := freeRun(n)
+	if l == nil {
+		t.Fatal("no run of free ports found")
+	}
+	return l
+}
+
+// freeRun is listenRun without a test; nil if there is none.
+func freeRun(n int) net.Listener {
 	for range 50 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			t.Fatal(err)
+			return nil
 		}
 		free := true
 		for i := range n {
@@ -86,7 +110,6 @@ func listenRun(t testing.TB, n int) net.Listener {
 		}
 		_ = l.Close()
 	}
-	t.Fatal("no run of free ports found")
 	return nil
 }
 
@@ -116,4 +139,40 @@ func newClient(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+func TestEmbeddedBrokerKeepsItsData(t *testing.T) {
+	dir := t.TempDir()
+	run := func(work func(b backend, addr string)) {
+		brokers, dial, stop := runBroker(t, dir)
+		defer stop()
+		b := backend{"embedded", brokers, dial}
+		ctx, cancel := context.WithCancel(context.Background())
+		l := listenRun(t, 1)
+		s, err := proxy.New(proxy.Config{Brokers: brokers, Dial: dial, Schemas: shop(""), Nodes: proxy.NodeRange{Count: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx, l) }()
+		work(b, l.Addr().String())
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	run(func(b backend, addr string) {
+		c := newClient(t, kgo.SeedBrokers(addr), kgo.AllowAutoTopicCreation())
+		for range 3 {
+			if err := c.ProduceSync(testContext(t), &kgo.Record{Topic: "orders.placed", Value: []byte(goodV2)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Close()
+	})
+	run(func(b backend, addr string) {
+		if got := b.consume(t, "orders.placed", 3); string(got[0].Value) != goodV2 {
+			t.Errorf("after a restart: %s", got[0].Value)
+		}
+	})
 }

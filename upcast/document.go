@@ -27,13 +27,17 @@ func (k kind) String() string {
 // quotes, so that what no op computes on is printed as it came.
 type node struct {
 	kind    kind
-	sourced bool // stands in the event that was read: up, by name from there on, says where
-	made    bool // invented by an op: reported as inferred wherever it ends up
+	made    bool   // invented by an op: reported as inferred wherever it ends up
+	origin  *place // where it stood in the event that was read; nil = nowhere
 	raw     []byte
 	members []member
 	items   []*node
-	parent  *node  // where it stood when it was read; nil for the root. Never follows the ops
-	name    []byte // under which name, nil for an item
+}
+
+// A place is where a value stood when it was read. Places never change, whatever the ops do with the values.
+type place struct {
+	parent *place // nil for the root
+	name   []byte // nil for an item
 }
 
 // A member is a name, as written and unescaped, and its value.
@@ -98,13 +102,14 @@ func (p *parser) space() {
 	}
 }
 
-func (p *parser) value(parent *node, name []byte, depth int) (*node, error) {
+func (p *parser) value(parent *place, name []byte, depth int) (*node, error) {
 	p.space()
 	if p.at >= len(p.src) {
 		return nil, p.fault("the text ends too early")
 	}
 	n := p.arena.node()
-	n.sourced, n.parent, n.name = true, parent, name
+	n.origin = p.arena.place()
+	n.origin.parent, n.origin.name = parent, name
 	start := p.at
 	var err error
 	switch c := p.src[p.at]; c {
@@ -159,7 +164,7 @@ func (p *parser) object(n *node, depth int) error {
 		if !p.peek(':') {
 			return p.fault("a colon is missing")
 		}
-		value, err := p.value(n, name, depth)
+		value, err := p.value(n.origin, name, depth)
 		if err != nil {
 			return err
 		}
@@ -208,7 +213,7 @@ func (p *parser) array(n *node, depth int) error {
 		if first && p.peek(']') {
 			break
 		}
-		value, err := p.value(n, nil, depth)
+		value, err := p.value(n.origin, nil, depth)
 		if err != nil {
 			return err
 		}
@@ -444,16 +449,16 @@ func (n *node) print(dst []byte, depth int) ([]byte, bool) {
 	return append(dst, n.raw...), true
 }
 
-// address appends where a node stood when it was read, "*" for an item.
-func (n *node) address(dst []byte) []byte {
-	if n.parent == nil {
+// address appends a place as a JSON Pointer, with "*" for an item.
+func (p *place) address(dst []byte) []byte {
+	if p.parent == nil {
 		return dst
 	}
-	dst = append(n.parent.address(dst), '/')
-	if n.parent.kind == array || n.name == nil {
+	dst = append(p.parent.address(dst), '/')
+	if p.name == nil {
 		return append(dst, '*')
 	}
-	return append(dst, escapeToken(string(n.name))...)
+	return append(dst, escapeToken(string(p.name))...)
 }
 
 // inferred appends the addresses of all nodes below n that an op made, n's own being at.
@@ -472,9 +477,8 @@ func (n *node) inferred(addresses map[string]bool, at string) {
 
 // An arena hands out nodes that are all given back at once.
 type arena struct {
-	chunks      [][]node
-	used        int // nodes of the last chunk in use
-	chunk       int // chunk in use
+	nodes       slab[node]
+	places      slab[place]
 	memberSlab  []member
 	itemSlab    []*node
 	memberStack []member
@@ -486,15 +490,35 @@ const (
 	arenaKeeps = 64 // chunks kept for the next event; what one unusual event needed beyond goes back to the collector
 )
 
-func (a *arena) node() *node {
-	if a.chunk == len(a.chunks) {
-		a.chunks = append(a.chunks, make([]node, arenaChunk))
+func (a *arena) node() *node   { return a.nodes.next() }
+func (a *arena) place() *place { return a.places.next() }
+
+// A slab hands out zero values from chunks that are used again.
+type slab[T any] struct {
+	chunks [][]T
+	chunk  int // in use
+	used   int // values of it
+}
+
+func (s *slab[T]) next() *T {
+	if s.chunk == len(s.chunks) {
+		s.chunks = append(s.chunks, make([]T, arenaChunk))
 	}
-	n := &a.chunks[a.chunk][a.used]
-	if a.used++; a.used == arenaChunk {
-		a.chunk, a.used = a.chunk+1, 0
+	v := &s.chunks[s.chunk][s.used]
+	if s.used++; s.used == arenaChunk {
+		s.chunk, s.used = s.chunk+1, 0
 	}
-	return n
+	return v
+}
+
+func (s *slab[T]) release() {
+	for i := range min(s.chunk+1, len(s.chunks)) {
+		clear(s.chunks[i])
+	}
+	if len(s.chunks) > arenaKeeps {
+		s.chunks = s.chunks[:arenaKeeps:arenaKeeps]
+	}
+	s.chunk, s.used = 0, 0
 }
 
 // members moves the members above mark from the stack to a slice of their own.
@@ -525,13 +549,8 @@ func (a *arena) items(mark int) []*node {
 
 // release gives all nodes back; whoever holds one must have let go of it.
 func (a *arena) release() {
-	for i := range min(a.chunk+1, len(a.chunks)) {
-		clear(a.chunks[i])
-	}
-	if len(a.chunks) > arenaKeeps {
-		a.chunks = a.chunks[:arenaKeeps:arenaKeeps]
-	}
-	a.chunk, a.used = 0, 0
+	a.nodes.release()
+	a.places.release()
 	clear(a.memberSlab)
 	clear(a.itemSlab)
 	a.memberSlab, a.itemSlab = a.memberSlab[:0], a.itemSlab[:0]

@@ -207,7 +207,7 @@ func (o *fields) supply() supply {
 		if attribute == "" {
 			o.r.fail(o.at("from"), "names no attribute")
 		}
-		s.attribute = attribute
+		s.attribute, o.r.asks = attribute, true
 		return s
 	}
 	from := o.pointer("from")

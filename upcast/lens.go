@@ -17,6 +17,7 @@ type Lens struct {
 
 	ops    []op
 	noDown bool // the author wants no way down
+	asks   bool // an op reads an attribute of the envelope
 }
 
 // A ParseError says what is wrong with a lens document.
@@ -57,6 +58,10 @@ func Parse(doc []byte) (*Lens, error) {
 	return l, nil
 }
 
+// Identity is the lens without ops from a version to the next: the step between two versions whose events are the
+// same.
+func Identity(from int) *Lens { return &Lens{From: from} }
+
 // OneWay says why the lens has no way down; "" if it has one.
 func (l *Lens) OneWay() string {
 	if l.noDown {
@@ -80,7 +85,8 @@ func quoteAll(list []string) string {
 type reader struct {
 	language map[string]opReader
 	fault    *ParseError
-	ops      int // read so far
+	ops      int  // read so far
+	asks     bool // an op asked for an attribute
 }
 
 func (r *reader) fail(position, format string, args ...any) {
@@ -110,6 +116,7 @@ func (r *reader) lens(root *node) *Lens {
 	}
 	l.ops = r.list(o, "ops", 0)
 	o.done()
+	l.asks = r.asks
 	return l
 }
 

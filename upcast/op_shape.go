@@ -44,11 +44,10 @@ func (o wrapAs) effects() effects {
 	return effects{moves: []moved{{o.at.text, o.at.text + o.key.text}}}
 }
 
-// contain turns a node into an empty container that no event held, in its place; where it stood when it was read is
-// kept for what stood below it.
+// contain turns a node into an empty container that no event held.
 func (n *node) contain(k kind) {
 	n.kind, n.raw, n.members, n.items = k, nil, nil, nil
-	n.sourced, n.made = false, false
+	n.origin, n.made = nil, false
 }
 
 // wrap puts a value into an array of its own.

@@ -86,7 +86,7 @@ func (o split) up(r *run, scope *node) *UpcastError {
 // part makes a string that stood, with others, where value stood.
 func (r *run) part(value *node, s []byte) *node {
 	n := r.text(s)
-	n.sourced, n.made, n.parent, n.name = value.sourced, value.made, value.parent, value.name
+	n.origin, n.made = value.origin, value.made
 	return n
 }
 

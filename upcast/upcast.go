@@ -61,7 +61,11 @@ type UpcastError struct {
 	Index   int    // position of the op in its lens, from 0; of the outermost, for one inside in, each or when
 	Pointer string // address in the event as it was when the op ran
 	Reason  string // lower case, without full stop
+	Err     error  // what errors.Is shall find, set by who runs programs; nil here
 }
+
+// Unwrap returns Err.
+func (e *UpcastError) Unwrap() error { return e.Err }
 
 // Error names subject, versions, op, address and reason, as far as they are set.
 func (e *UpcastError) Error() string {
@@ -82,6 +86,7 @@ func (e *UpcastError) Error() string {
 type Program struct {
 	direction Direction
 	steps     []step
+	asks      bool
 	pool      sync.Pool // of *run
 }
 
@@ -113,6 +118,7 @@ func Compile(dir Direction, chain ...*Lens) (*Program, error) {
 			slices.Reverse(s.ops)
 		}
 		p.steps = append(p.steps, s)
+		p.asks = p.asks || l.asks
 	}
 	if dir == Down {
 		slices.Reverse(p.steps)
@@ -120,6 +126,9 @@ func Compile(dir Direction, chain ...*Lens) (*Program, error) {
 	p.pool.New = func() any { return new(run) }
 	return p, nil
 }
+
+// Asks says whether an op reads an attribute of the envelope; if not, Run needs none.
+func (p *Program) Asks() bool { return p.asks }
 
 // Identity says whether the program changes nothing: then Run returns its source.
 func (p *Program) Identity() bool { return len(p.steps) == 0 }
@@ -184,7 +193,7 @@ type run struct {
 
 // infer marks a value as invented, and returns it.
 func (r *run) infer(n *node) *node {
-	n.made, n.sourced = true, false
+	n.made, n.origin = true, nil
 	r.made++
 	return n
 }
@@ -194,8 +203,8 @@ func (r *run) infer(n *node) *node {
 func (r *run) lose(n *node) {
 	switch {
 	case n.made:
-	case n.sourced:
-		address := string(n.address(nil))
+	case n.origin != nil:
+		address := string(n.origin.address(nil))
 		if !slices.Contains(r.lost, address) {
 			r.lost = append(r.lost, address)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
 )
 
 // ErrCloudEvent says that a value whose content type promises a structured CloudEvent is not one. What wraps it
@@ -33,6 +34,21 @@ func (c *CloudEvent) Attribute(name string) ([]byte, bool) {
 		return nil, false
 	}
 	return Member(c.envelope[at:], "")
+}
+
+// Attributes yields every attribute of the envelope that is a scalar and not null, in its order, the required ones
+// too; data is none.
+func (c *CloudEvent) Attributes() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		eachMember(c.envelope, skipSpace(c.envelope, 0), func(quoted []byte, from, to int) bool {
+			name, _ := unquote(quoted)
+			value, ok := Member(c.envelope[from:to], "")
+			if !ok || string(c.envelope[from:to]) == "null" || string(name) == "data" || string(name) == "data_base64" {
+				return true
+			}
+			return yield(string(name), value)
+		})
+	}
 }
 
 // SplitCloudEvent takes a CloudEvent in structured mode apart: one JSON object whose specversion, id, source and

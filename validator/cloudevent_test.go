@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/accordhq/accord/validator"
 )
 
@@ -41,6 +43,17 @@ func TestSplitCloudEvent(t *testing.T) {
 		if got, ok := ce.Attribute(name); !ok || string(got) != want {
 			t.Errorf("Attribute(%q) = %q, %v, want %q", name, got, ok, want)
 		}
+	}
+	all := map[string]string{}
+	for name, attribute := range ce.Attributes() {
+		all[name] = string(attribute)
+	}
+	want := map[string]string{
+		"specversion": "1.0", "id": "a1", "source": "/services/orders", "type": "com.example.orders.OrderPlaced",
+		"dataschema": "http://r/schemas/ids/7", "time": "2026-01-02T03:04:05Z", "sequence": "7",
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("Attributes (-want +got):\n%s", diff)
 	}
 	for _, name := range []string{"data", "nothing"} {
 		if got, ok := ce.Attribute(name); ok {
