@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -56,6 +57,14 @@ func runBroker(t testing.TB, dir string, opts ...kfake.Opt) (brokers []string, d
 // startGate serves a gate on a free run of ports until the test ends and returns its bootstrap address.
 func startGate(t testing.TB, cfg proxy.Config) (*proxy.Server, string) {
 	t.Helper()
+	s, addr, stop := runGate(t, cfg)
+	t.Cleanup(stop)
+	return s, addr
+}
+
+// runGate is startGate for those who stop it themselves, as often as they like.
+func runGate(t testing.TB, cfg proxy.Config) (s *proxy.Server, addr string, stop func()) {
+	t.Helper()
 	if cfg.Nodes.Count == 0 {
 		cfg.Nodes = proxy.NodeRange{Count: 2}
 	}
@@ -67,16 +76,18 @@ func startGate(t testing.TB, cfg proxy.Config) (*proxy.Server, string) {
 		t.Fatal(err)
 	}
 	l := listenRun(t, int(cfg.Nodes.First+cfg.Nodes.Count))
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Serve(ctx, l); err != nil {
 			t.Errorf("Serve = %v", err)
 		}
-	})
-	return s, l.Addr().String()
+	}()
+	return s, l.Addr().String(), func() {
+		cancel()
+		<-done
+	}
 }
 
 // listenRun listens on a port with n free ones above it.
@@ -133,7 +144,8 @@ func leftOut(t testing.TB, part string) {
 
 func newClient(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(opts...)
+	// kgo waits five seconds between questions about topics, which is long for topics that are a moment old.
+	c, err := kgo.NewClient(append([]kgo.Opt{kgo.MetadataMinAge(50 * time.Millisecond)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,11 +139,9 @@ func oneOf(name, word string, into *string, words ...string) error {
 	if word == "" {
 		return nil
 	}
-	for _, w := range words {
-		if w == word {
-			*into = word
-			return nil
-		}
+	if slices.Contains(words, word) {
+		*into = word
+		return nil
 	}
 	return fmt.Errorf("%s %q: must be one of %s", name, word, strings.Join(words, ", "))
 }

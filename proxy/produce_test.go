@@ -44,6 +44,15 @@ func (b backend) topic(t testing.TB, prefix string, partitions int32) string {
 	if _, err := admin.CreateTopic(testContext(t), partitions, 1, nil, name); err != nil {
 		t.Fatal(err)
 	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the log exists a moment later
+		offsets, err := admin.ListEndOffsets(testContext(t), name)
+		if err == nil && offsets.Error() == nil && len(offsets[name]) == int(partitions) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("topic %s does not appear: %v, %v", name, err, offsets.Error())
+		}
+	}
 	t.Cleanup(func() { _, _ = admin.DeleteTopics(context.Background(), name) })
 	return name
 }
