@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-
-	"github.com/accordhq/accord/validator"
 )
 
 // A Binding ties a subject at one version to a Go type. Make it with For; it is an option of NewDecoder and of
@@ -46,9 +44,6 @@ type BindingOption func(*Binding)
 func At(n int) BindingOption {
 	return func(b *Binding) { b.writes = int32(n) }
 }
-
-// ref names the version that the type stands for.
-func (b *Binding) ref() validator.Ref { return validator.Ref{Subject: b.subject, Version: b.version} }
 
 // check is what both NewDecoder and NewEncoder ask of a Binding.
 func (b *Binding) check() error {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -146,9 +147,7 @@ func metaOf(rec Record, ce *validator.CloudEvent) Meta {
 // envelope gives lenses the attributes that they may ask for.
 func (m *Meta) envelope(rec Record) map[string]string {
 	env := make(map[string]string, len(m.Extensions)+9)
-	for name, value := range m.Extensions {
-		env[name] = value
-	}
+	maps.Copy(env, m.Extensions)
 	for name, value := range map[string]string{
 		"id": m.ID, "type": m.Type, "source": m.Source, "subject": m.Subject, "dataschema": m.DataSchema,
 		"partitionkey": m.PartitionKey, "correlationid": m.CorrelationID, "causationid": m.CausationID,
