@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,13 +38,14 @@ const (
 	maxPause = 5 * time.Second
 )
 
-// A Class says what to do about a record that could not be decoded.
+// A Class says what to do about an error of a decoder, or of an encoder inside a handler.
 type Class int
 
-// Classes of decoder errors.
+// Classes of errors.
 const (
-	Retry  Class = iota // the schema cannot be had just now: the partition waits
-	Poison              // never: dead letter
+	Other  Class = iota // not the schema's fault: parked, tried again
+	Retry               // the schema cannot be had just now: the partition waits
+	Poison              // cannot be decoded, now or ever: dead letter
 	Skip                // a type that nobody here asked for
 )
 
@@ -90,7 +92,9 @@ type Consumer struct {
 	Log      *slog.Logger
 	Dial     Dialer // how to reach the brokers; nil = the network
 
-	stats Stats
+	stats    Stats
+	bellOnce sync.Once
+	bell     chan struct{}
 }
 
 // Stats count what happened since the start. Safe for concurrent use.

@@ -42,10 +42,13 @@ func (p *plain) Decode(_ context.Context, r journal.Record) (any, event.Meta, er
 }
 
 func (p *plain) Class(err error) consume.Class {
-	if errors.Is(err, errAway) {
+	switch {
+	case errors.Is(err, errAway):
 		return consume.Retry
+	case errors.Is(err, errPoison):
+		return consume.Poison
 	}
-	return consume.Poison
+	return consume.Other
 }
 
 func (p *plain) DeadLetter(r journal.Record, group string, tries int, why error) journal.Record {

@@ -16,7 +16,9 @@ import (
 const (
 	reasonGap  = "gap" // an earlier version of the aggregate has not come yet
 	maxReason  = 500
-	retryEvery = 50 * time.Millisecond
+
+	retryEvery = 50 * time.Millisecond // while something is parked
+	idleEvery  = 5 * time.Second       // while nothing is, but another instance may park something
 )
 
 // never is the next try of what waits for something else than time.
@@ -33,8 +35,20 @@ func (c *Consumer) park(ctx context.Context, tx *journal.Tx, r journal.Record, s
 	if err != nil {
 		return fmt.Errorf("park: %w", err)
 	}
-	tx.AfterCommit(func() { c.stats.Parked.Add(1) })
+	tx.AfterCommit(func() {
+		c.stats.Parked.Add(1)
+		select {
+		case c.parked() <- struct{}{}:
+		default:
+		}
+	})
 	return nil
+}
+
+// parked is the bell that is rung when a record was parked.
+func (c *Consumer) parked() chan struct{} {
+	c.bellOnce.Do(func() { c.bell = make(chan struct{}, 1) })
+	return c.bell
 }
 
 // retry takes parked records whose time or whose turn has come, one after the other, until ctx ends.
@@ -53,12 +67,18 @@ func (c *Consumer) retry(ctx context.Context) {
 			continue
 		}
 		wait = 0
-		if !found {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(retryEvery):
-			}
+		if found {
+			continue
+		}
+		next := retryEvery
+		if n, _, err := c.Waiting(ctx); err == nil && n == 0 {
+			next = idleEvery
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.parked():
+		case <-time.After(next):
 		}
 	}
 }
@@ -105,14 +125,11 @@ func (c *Consumer) RetryOne(ctx context.Context) (found bool, err error) {
 
 // again counts a failed try of a parked record: another pause, or the dead letter.
 func (c *Consumer) again(ctx context.Context, seq int64, r journal.Record, tries int, f *fault) error {
-	class := Skip
-	if f.decode {
-		class = c.Decoder.Class(f.err)
-	}
+	class := c.Decoder.Class(f.err)
 	if class != Retry {
 		tries++
 	}
-	if class == Poison || tries >= work.MaxDeliveries {
+	if (class == Poison && f.decode) || tries >= work.MaxDeliveries {
 		if err := c.bury(ctx, r, tries, f.err); err != nil {
 			return err
 		}

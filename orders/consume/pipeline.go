@@ -86,16 +86,14 @@ func (c *Consumer) alone(ctx context.Context, r journal.Record, expired bool) er
 
 // settle parks or buries a record that failed by itself, and moves the offset. An error means: try again later.
 func (c *Consumer) settle(ctx context.Context, r journal.Record, f *fault) error {
-	if f.decode {
-		switch c.Decoder.Class(f.err) {
-		case Retry:
-			return f.err
-		case Poison:
-			if err := c.bury(ctx, r, 1, f.err); err != nil {
-				return err
-			}
-			return c.Store.Update(ctx, func(tx *journal.Tx) error { return c.setOffset(ctx, tx, r, r.Offset+1) })
+	switch class := c.Decoder.Class(f.err); {
+	case class == Retry:
+		return f.err
+	case class == Poison && f.decode:
+		if err := c.bury(ctx, r, 1, f.err); err != nil {
+			return err
 		}
+		return c.Store.Update(ctx, func(tx *journal.Tx) error { return c.setOffset(ctx, tx, r, r.Offset+1) })
 	}
 	return c.Store.Update(ctx, func(tx *journal.Tx) error {
 		if err := c.park(ctx, tx, r, streamOf(r), 1, time.Now().Add(work.Delay(1)), f.err.Error()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -57,12 +58,7 @@ func sqlState(err error, states ...string) bool {
 	if !ok {
 		return false
 	}
-	for _, s := range states {
-		if pg.Code == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(states, pg.Code)
 }
 
 func sqliteCode(err error, codes ...int) bool {

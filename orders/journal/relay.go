@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -112,11 +113,11 @@ func (r *Relay) release(ctx context.Context) {
 // event that is refused takes its whole produce request with it, and must not hold up the neighbours for ever. It
 // returns how many events the batch had.
 func (r *Relay) round(ctx context.Context, paused map[int]pause) (int, error) {
-	skip := ""
+	var skip strings.Builder
 	for shard := range paused {
-		skip += " AND e.shard <> " + strconv.Itoa(shard)
+		skip.WriteString(" AND e.shard <> " + strconv.Itoa(shard))
 	}
-	n, err := r.send(ctx, skip, RelayBatch, paused)
+	n, err := r.send(ctx, skip.String(), RelayBatch, paused)
 	for shard, p := range paused {
 		if time.Now().After(p.until) {
 			_, e := r.send(ctx, " AND e.shard = "+strconv.Itoa(shard), 1, paused)

@@ -32,7 +32,7 @@ const (
 	// MaxDelay is the longest pause between two tries of a task that is never given up.
 	MaxDelay = time.Hour
 
-	pollInterval = 200 * time.Millisecond
+	pollInterval = time.Second // for what another instance added, or left behind
 	maxError     = 500
 )
 
@@ -131,9 +131,19 @@ func (q *Queue) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-q.bell():
-		case <-time.After(pollInterval):
+		case <-time.After(q.nextDue(ctx)):
 		}
 	}
+}
+
+// nextDue is how long nothing will be due, at most pollInterval.
+func (q *Queue) nextDue(ctx context.Context) time.Duration {
+	var next sql.NullInt64
+	err := q.Store.View().QueryRowContext(ctx, `SELECT MIN(next_at) FROM tasks WHERE lease <= $1`, time.Now().UnixMicro()).Scan(&next)
+	if err != nil || !next.Valid {
+		return pollInterval
+	}
+	return min(max(time.Until(time.UnixMicro(next.Int64)), time.Millisecond), pollInterval)
 }
 
 // claim leases the task that has been due longest.
