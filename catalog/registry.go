@@ -39,11 +39,13 @@ type Registry struct {
 	loading  flight[Key, *Schema]
 	reading  flight[Name, *Subject]
 	queues   queues
+	judged   *judged
 
 	mu        sync.Mutex
 	listening bool          // guarded by mu, as all below
 	heard     Rev           // newest revision known
 	applied   Rev           // the caches hold nothing older than this
+	suspect   bool          // Run is to ask whether the store went back in time
 	changed   chan struct{} // closed and replaced whenever heard grows
 	bell      chan struct{} // asks Run to apply what was heard; one place
 }
@@ -56,7 +58,7 @@ func New(store Store, o Options) *Registry {
 	if o.Judging <= 0 {
 		o.Judging = 4 * runtime.GOMAXPROCS(0)
 	}
-	return &Registry{
+	r := &Registry{
 		store: store, log: o.Log,
 		judging:  make(chan struct{}, o.Judging),
 		schemas:  newLRU[Key, *Schema](MaxCachedBytes),
@@ -66,6 +68,8 @@ func New(store Store, o Options) *Registry {
 		changed:  make(chan struct{}),
 		bell:     make(chan struct{}, 1),
 	}
+	r.judged = newJudged(r.loadEntry)
+	return r
 }
 
 // How long Run waits before it listens again.
@@ -112,10 +116,8 @@ func (r *Registry) hear(rev Rev, bell bool) {
 			r.applied = rev
 		}
 	}
-	if bell && rev < r.applied { // a restored backup: what we know may never have been
-		r.log.Error("the store went back in time; everything in memory is dropped", "revision", uint64(rev), "known", uint64(r.applied))
-		r.forget()
-		r.heard, r.applied = rev, rev
+	if bell && rev < r.applied { // late, or of a restored backup: Run asks
+		r.suspect = true
 	}
 	if rev > r.heard {
 		r.heard = rev
@@ -154,8 +156,13 @@ func (r *Registry) apply(ctx context.Context) {
 		}
 		for {
 			r.mu.Lock()
-			from, to, listening := r.applied, r.heard, r.listening
+			from, to, listening, suspect := r.applied, r.heard, r.listening, r.suspect
+			r.suspect = false
 			r.mu.Unlock()
+			if suspect {
+				r.checkTime(ctx, from)
+				continue
+			}
 			if !listening || from >= to {
 				break
 			}
@@ -187,8 +194,24 @@ func (r *Registry) apply(ctx context.Context) {
 			for _, c := range changes {
 				r.drop(c)
 			}
+			r.followChanges(ctx, changes)
 		}
 	}
+}
+
+// checkTime drops everything if the store no longer has a revision that it had: after a restored backup, or a failover
+// that lost commits, what is in memory may never have been.
+func (r *Registry) checkTime(ctx context.Context, known Rev) {
+	rev, err := r.store.Revision(ctx)
+	if err != nil || rev >= known { // a store that does not answer is deaf soon
+		return
+	}
+	r.log.Error("the store went back in time; everything in memory is dropped", "revision", uint64(rev), "known", uint64(known))
+	r.mu.Lock()
+	r.heard, r.applied = rev, rev
+	r.mu.Unlock()
+	r.forget()
+	r.judged.forget()
 }
 
 // drop forgets what a change touches.
