@@ -70,26 +70,33 @@ const (
 // Diff lists the differences of two schemas in document order of the new one, one per place of the schema; what is
 // gone comes where its neighbours are. Equal schemas have no difference, whatever their texts. It judges nothing.
 func Diff(old, next *Schema) []Change {
-	d := &differ{seen: map[[2]*validator.Node]bool{}}
-	d.walk(old.source.Root(), next.source.Root(), "", 0)
+	d := compare(old, next)
 	if Equal(old, next) {
 		return slices.DeleteFunc(d.out, func(c Change) bool { return !annotations[c.Rule] })
 	}
 	return d.out
 }
 
+func compare(old, next *Schema) *differ {
+	d := &differ{seen: map[[2]*validator.Node]bool{}}
+	d.walk(old.source.Root(), next.source.Root(), "", 0)
+	return d
+}
+
 // annotations are the rules about what asserts nothing.
 var annotations = map[string]bool{"draft-changed": true, "id-changed": true, "title-changed": true, "description-changed": true, "default-changed": true, "annotation-changed": true}
 
 type differ struct {
-	seen map[[2]*validator.Node]bool
-	out  []Change
+	seen  map[[2]*validator.Node]bool
+	out   []Change
+	edits [][]edit // for each change, where it was found
 }
 
 // at is one pair of places being compared.
 type at struct {
 	*differ
 	old, new *validator.Node
+	place    *validator.Node // old, as it stands in the tree
 	address  string
 }
 
@@ -100,21 +107,39 @@ func (a *at) add(rule, keyword, before, after string) {
 	if _, ok := rulesByID[rule]; !ok {
 		panic("no rule " + rule)
 	}
-	suffix := ""
-	if keyword != "" {
-		suffix = "/" + keyword
-	}
-	c := Change{Rule: rule, OldPointer: a.old.Pointer + suffix, NewPointer: a.new.Pointer + suffix, Addresses: []string{a.address}, Before: clipText(before), After: clipText(after)}
+	c := Change{Rule: rule, OldPointer: pointer(a.old, keyword), NewPointer: pointer(a.new, keyword), Addresses: []string{a.address}, Before: clipText(before), After: clipText(after)}
+	e := edit{rule: rule, keyword: keyword, old: a.place, next: a.new}
 	for i := range a.out {
 		o := &a.out[i]
 		if o.Rule == c.Rule && o.OldPointer == c.OldPointer && o.NewPointer == c.NewPointer && o.Before == c.Before && o.After == c.After {
 			if len(o.Addresses) < MaxAddresses && !slices.Contains(o.Addresses, a.address) {
 				o.Addresses = append(o.Addresses, a.address)
 			}
+			a.edits[i] = append(a.edits[i], e)
 			return
 		}
 	}
-	a.out = append(a.out, c)
+	a.out, a.edits = append(a.out, c), append(a.edits, []edit{e})
+}
+
+// pointer is where a keyword stands in its document, under the name it has there.
+func pointer(n *validator.Node, keyword string) string {
+	if keyword == "" {
+		return n.Pointer
+	}
+	word, rest, deep := strings.Cut(keyword, "/")
+	text := members(n.Raw)
+	older := map[string]string{"prefixItems": "items", "dependentRequired": "dependencies", "dependentSchemas": "dependencies"}
+	if len(n.PrefixItems) > 0 {
+		older["items"] = "additionalItems"
+	}
+	if w, ok := older[word]; ok && n.Draft < validator.Draft2020 && text[w] != nil && (text[word] == nil || word == "items") {
+		word = w
+	}
+	if deep && word != "required" {
+		word += "/" + rest
+	}
+	return n.Pointer + "/" + word
 }
 
 func clipText(s string) string {
@@ -137,7 +162,7 @@ func (d *differ) walk(old, next *validator.Node, address string, depth int) {
 		return
 	}
 	d.seen[pair] = true
-	a := &at{d, old, next, address}
+	a := &at{d, old, next, old, address}
 	if a.booleans() {
 		return
 	}
@@ -422,10 +447,11 @@ func (a *at) texts() {
 	}
 	a.named("format", "format", format(a.old), format(a.new))
 	content := func(n *validator.Node) string {
-		if n.ContentEncoding == "" && n.ContentMediaType == "" {
+		text := members(n.Raw)
+		if n.Draft != validator.Draft7 || text["contentEncoding"] == nil && text["contentMediaType"] == nil {
 			return ""
 		}
-		return quoted(strings.TrimPrefix(n.ContentMediaType+";"+n.ContentEncoding, ";"))
+		return strings.Trim(string(text["contentMediaType"])+" "+string(text["contentEncoding"]), " ")
 	}
 	a.named("content", "contentMediaType", content(a.old), content(a.new))
 }

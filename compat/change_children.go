@@ -168,7 +168,7 @@ func (a *at) required() {
 func (a *at) name(rule, name, before, after string) {
 	outer := a.address
 	a.address += "/" + escape(name)
-	keyword := "required"
+	keyword := "required/" + escape(name)
 	if strings.HasPrefix(rule, "property-") {
 		keyword = "properties/" + escape(name)
 	}

@@ -132,8 +132,12 @@ func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema
 	}
 	p.Result = p.Both[worst]
 	p.Changes = Diff(v.Schema, next)
-	if p.Result.Verdict == Incompatible {
+	if p.Result.Verdict != Compatible {
 		p.Changes = c.Judge(ctx, directions[worst], v.Schema, next, p.Changes, o)
+		return p
+	}
+	for i := range p.Changes { // the new schema as a whole refuses nothing
+		p.Changes[i].Effect = EffectHarmless
 	}
 	return p
 }

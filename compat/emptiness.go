@@ -300,10 +300,32 @@ func (st *state) try(vals []any, d *derivation, rule inference) outcome {
 		case yes:
 			return found(v, true)
 		case unknown:
-			t.add(found(v, false))
+			t.add(st.perhaps(v))
 		}
 	}
 	return t.close(d, rule, "")
+}
+
+// perhaps is a value that only the validator can judge, with the reason for which it may remain so.
+func (s *search) perhaps(v any) outcome {
+	out := found(v, false)
+	out.reason = ReasonFormat
+	for i := range s.nodes {
+		if n := &s.nodes[i]; n.kind == kOpaque {
+			out.reason, out.detail = n.opaque()
+			break
+		}
+	}
+	return out
+}
+
+// opaque is why a node is not decided.
+func (n *node) opaque() (Reason, string) {
+	detail := n.names[0] + " at " + n.pointer
+	if n.kind == kOpaque && len(n.names) > 2 && n.names[2] != "" {
+		detail += ": " + n.names[2]
+	}
+	return Reason(n.name), detail
 }
 
 // holds evaluates all literals on a value.

@@ -1,13 +1,103 @@
 package compat
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // MaxJudged is how many changes of one pair are judged; the others keep EffectUnknown.
 const MaxJudged = 64
 
-// Judge says of each change whether it breaks in the direction given, with an event of its own. The slice returned is
-// a copy with Effect and Event filled in.
+// Judge says of each change what it does on its own: it is made on old alone, and the direction's question is asked of
+// old and the result. If none breaks alone but all together do, the smallest set found by leaving out one after the
+// other is EffectTogether. cs comes from Diff for the same schemas; a change that is not found there stays unjudged.
+// The slice returned is a copy with Effect and Event filled in.
 func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs []Change, o Options) []Change {
-	out := append([]Change{}, cs...)
+	out := slices.Clone(cs)
+	diff := compare(old, next)
+	var edits [][]edit // of the changes that can be judged
+	var index []int
+	alone := false
+	for i := range out {
+		if annotations[out[i].Rule] {
+			out[i].Effect = EffectHarmless
+			continue
+		}
+		j := slices.IndexFunc(diff.out, func(x Change) bool { return x.same(&out[i]) })
+		if j < 0 || len(index) >= MaxJudged {
+			continue
+		}
+		index, edits = append(index, i), append(edits, diff.edits[j])
+		out[i].Effect, out[i].Event = judge(ctx, d, old, diff.edits[j], o)
+		alone = alone || out[i].Effect == EffectBreaks || out[i].Effect == EffectUnproven
+	}
+	if alone || len(index) < 2 {
+		return out
+	}
+	breaks := func(set []int) bool {
+		var all []edit
+		for _, k := range set {
+			all = append(all, edits[k]...)
+		}
+		e, _ := judge(ctx, d, old, all, o)
+		return e == EffectBreaks
+	}
+	set := make([]int, len(index))
+	for i := range set {
+		set[i] = i
+	}
+	if !breaks(set) {
+		return out
+	}
+	for i := 0; i < len(set); {
+		if fewer := slices.Delete(slices.Clone(set), i, i+1); breaks(fewer) {
+			set = fewer
+		} else {
+			i++
+		}
+	}
+	for _, k := range set {
+		out[index[k]].Effect = EffectTogether
+	}
 	return out
+}
+
+func (c *Change) same(o *Change) bool {
+	return c.Rule == o.Rule && c.OldPointer == o.OldPointer && c.NewPointer == o.NewPointer && c.Before == o.Before && c.After == o.After
+}
+
+// judge asks the direction's question of old and old with the edits. There is no text of the latter, so the validator
+// confirms the old side of the event, and the lowered schema itself the other.
+func judge(ctx context.Context, d Direction, old *Schema, edits []edit, o Options) (e Effect, event []byte) {
+	defer func() {
+		if recover() != nil {
+			e, event = EffectUnproven, nil
+		}
+	}()
+	g, err := lower(applied(old.source.Root(), edits))
+	if err != nil {
+		return EffectUnproven, nil
+	}
+	st, roots := newStore(old.graph, g)
+	if roots[0] == roots[1] {
+		return EffectHarmless, nil
+	}
+	left, right := roots[0], roots[1]
+	if d == DirectionForward {
+		left, right = right, left
+	}
+	s := newSearch(st, o.Budget.orDefault())
+	s.ctx = ctx
+	out := s.solve([]lit{pos(left), neg(right)})
+	switch {
+	case out.empty():
+		return EffectHarmless, nil
+	case !out.found || st.eval(left, out.value) != yes || st.eval(right, out.value) != no:
+		return EffectUnproven, nil
+	}
+	event = appendValue(nil, out.value)
+	if _, height := size(out.value); height > maxHeight || len(event) > MaxWitnessBytes || old.source.Valid(event) != (d == DirectionBackward) {
+		return EffectUnproven, nil
+	}
+	return EffectBreaks, event
 }

@@ -32,7 +32,7 @@ func (st *state) leaf(d *derivation) outcome {
 	for _, l := range st.trail {
 		if n := &st.nodes[l.id()]; n.kind == kOpaque {
 			out.sure = false
-			out.reason, out.detail = Reason(n.name), n.names[0]+" at "+n.pointer
+			out.reason, out.detail = n.opaque()
 		}
 	}
 	return out

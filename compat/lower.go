@@ -199,6 +199,7 @@ func (l *lowering) add(n node) int32 {
 		}
 		return 0
 	}
+	n.kids = slices.Clone(n.kids) // each node owns its links: they are renumbered in place
 	id := int32(len(l.graph.nodes))
 	l.graph.nodes = append(l.graph.nodes, n)
 	l.keys[k] = id

@@ -145,8 +145,13 @@ func (q *question) cheap() (Result, bool) {
 	return Result{}, false
 }
 
-// guess is the last resort of a search that did not end: valid events of old, and small changes of them.
+// guess is the last resort of a search that did not end: usual strings, valid events of old, small changes of them.
 func (q *question) guess() (Result, bool) {
+	for _, v := range formatPool {
+		if r, ok := q.try(appendString(nil, v), OriginSearch); ok {
+			return r, true
+		}
+	}
 	left := MaxCheap
 	for s, err := range Examples(q.old, 0) {
 		if err != nil {
