@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/accordhq/accord/orders/event"
 	"github.com/accordhq/accord/orders/sim"
 	"github.com/accordhq/accord/orders/views"
+	"github.com/accordhq/accord/schemas"
 )
 
 // A shop is the whole system over a broker in memory and SQLite files, in the virtual time of a bubble.
@@ -36,7 +38,10 @@ type shop struct {
 // inShop runs a test in a bubble, with a system that is up.
 func inShop(t *testing.T, sims orders.Simulators, stock map[string]int64, test func(s *shop)) {
 	t.Helper()
-	file := lock(t)
+	file, err := fs.ReadFile(schemas.FS(), "schemas.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		network := &kfake.VirtualNetwork{}
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(network.Listen))

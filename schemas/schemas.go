@@ -5,6 +5,7 @@
 // whoever starts the reference system.
 //
 //	accord.yaml teams.yaml waivers.yaml     the project, its teams, the faults that were accepted
+//	schemas.lock                            every version with GUID and lens, for programs that start without a registry
 //	domains/ services/ channels/ flows/     one YAML file each
 //	shared/<subject>/vN.json                types that events refer to, with their version
 //	events/<subject>/                       event.yaml README.md vN.json vN.lens.yaml examples/
@@ -15,7 +16,7 @@ import (
 	"io/fs"
 )
 
-//go:embed accord.yaml teams.yaml waivers.yaml channels domains events flows services shared
+//go:embed accord.yaml teams.yaml waivers.yaml schemas.lock channels domains events flows services shared
 var files embed.FS
 
 // FS returns the folder as it was when the program was built. It is read-only and safe for concurrent use.

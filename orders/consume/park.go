@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	reasonGap  = "gap" // an earlier version of the aggregate has not come yet
-	maxReason  = 500
+	reasonGap = "gap" // an earlier version of the aggregate has not come yet
+	maxReason = 500
 
 	retryEvery = 50 * time.Millisecond // while something is parked
 	idleEvery  = 5 * time.Second       // while nothing is, but another instance may park something
