@@ -11,7 +11,7 @@ import (
 )
 
 // Kinds of document: the files of a schemas folder that are not versions of a schema. Each is kept as JSON under
-// (kind, name); the kinds with one document only use the name "".
+// (kind, name); the kinds that have one document only keep it under their own name in lower case.
 const (
 	KindProject = "Project"
 	KindTeams   = "Teams"

@@ -411,19 +411,21 @@ func (t *Tree) Documents() []Document {
 	add := func(kind, name string, body []byte) {
 		docs = append(docs, Document{Kind: kind, Name: name, Body: body})
 	}
-	single := func(kind string, doc any) {
+	single := func(h Header, doc any) {
 		if body, err := json.Marshal(doc); err == nil {
-			add(kind, "", body)
+			add(h.Kind, h.Name, body)
 		}
 	}
 	if t.Project.Kind != "" {
-		single(KindProject, t.Project)
+		project := t.Project
+		project.Header = onlyOne(KindProject)
+		single(project.Header, project)
 	}
 	if t.Teams != nil {
-		single(KindTeams, Teams{Header: Header{APIVersion: APIVersion, Kind: KindTeams}, Teams: t.Teams})
+		single(onlyOne(KindTeams), Teams{onlyOne(KindTeams), t.Teams})
 	}
 	if t.Waivers != nil {
-		single(KindWaivers, Waivers{Header: Header{APIVersion: APIVersion, Kind: KindWaivers}, Waivers: t.Waivers})
+		single(onlyOne(KindWaivers), Waivers{onlyOne(KindWaivers), t.Waivers})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Domains)) {
 		add(KindDomain, name, t.Domains[name].Body)
@@ -443,6 +445,11 @@ func (t *Tree) Documents() []Document {
 		}
 	}
 	return docs
+}
+
+// onlyOne is the header of a kind that has one document.
+func onlyOne(kind string) Header {
+	return Header{APIVersion: APIVersion, Kind: kind, Name: strings.ToLower(kind)}
 }
 
 // ErrCycle means that subjects refer to each other in a circle.

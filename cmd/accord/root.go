@@ -89,7 +89,7 @@ Start here:  accord dev`,
 		prepare := cmd.PreRunE
 		cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 			if err := settle(cmd); err != nil {
-				return exit(exitUsage, err)
+				return err
 			}
 			if prepare != nil {
 				return prepare(cmd, args)
@@ -103,5 +103,8 @@ Start here:  accord dev`,
 
 // verbs lists every verb's constructor; a verb has one file.
 var verbs = []func(streams) *cobra.Command{
-	lintCommand, validateCommand, versionCommand,
+	serveCommand, proxyCommand, ordersCommand,
+	lintCommand, checkCommand, applyCommand,
+	validateCommand,
+	versionCommand,
 }

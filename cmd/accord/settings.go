@@ -21,17 +21,17 @@ var sharedFlags = []string{"registry", "proxy-http"}
 
 // settle fills every flag that the command line left alone: from ACCORD_<VERB>_<FLAG>, for shared flags from
 // ACCORD_<FLAG>, then, for roles, from the configuration file. So a flag beats the environment, which beats the file,
-// which beats the default.
+// which beats the default. With --print-config the settings are printed and the verb ends with success.
 func settle(cmd *cobra.Command) error {
 	from := map[string]string{}
 	if err := settleFromEnvironment(cmd, from); err != nil {
-		return err
+		return exit(exitUsage, err)
 	}
 	if cmd.Flags().Lookup("config") == nil {
 		return nil
 	}
 	if err := settleFromFile(cmd, from); err != nil {
-		return err
+		return exit(exitUsage, err)
 	}
 	if show, _ := cmd.Flags().GetBool("print-config"); show {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -44,7 +44,7 @@ func settle(cmd *cobra.Command) error {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s  # %s\n", f.Name, masked(f.Value.String()), origin)
 		})
-		return &exitError{status: 0}
+		return exit(0, nil)
 	}
 	return nil
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accordhq/accord/client"
+	"github.com/accordhq/accord/proxy"
+)
+
+// proxyCommand runs the gate in front of Kafka.
+func proxyCommand(std streams) *cobra.Command {
+	var address, httpAddress, brokers, registry, advertise string
+	var nodes int
+	cmd := &cobra.Command{
+		Use:   "proxy",
+		Short: "Run the gate in front of Kafka: an invalid event never reaches a topic",
+		Long: `Runs the validating produce proxy in front of a Kafka cluster: the Kafka protocol on one listener
+(and one port above it for each broker), the same gate over HTTP on another. Producers point here
+instead of at the brokers; nothing else changes.`,
+		Example: `  accord proxy --brokers kafka1:9092,kafka2:9092 --registry http://registry:8081`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if brokers == "" {
+				return exit(exitUsage, fmt.Errorf("--brokers is missing: name the cluster, as HOST:PORT,…"))
+			}
+			insecure, _ := cmd.Flags().GetBool("insecure")
+			kafka, err := listen("listen", address, insecure)
+			if err != nil {
+				return err
+			}
+			defer kafka.Close()
+			web, err := listen("http", httpAddress, insecure)
+			if err != nil {
+				return err
+			}
+			defer web.Close()
+			log := newLog(std.err)
+			source, err := client.Open(registry)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			defer source.Close()
+			report, err := newReporter(registry)
+			if err != nil {
+				return err
+			}
+			server, err := proxy.New(proxy.Config{
+				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
+				Nodes: proxy.NodeRange{Count: int32(nodes)}, Report: report, Log: log,
+			})
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			log.Info("serving", "kafka", kafka.Addr().String(), "http", web.Addr().String(), "brokers", brokers, "registry", registry)
+			g := newGroup(cmd.Context())
+			g.run(func(ctx context.Context) error { return server.Serve(ctx, kafka) })
+			g.run(func(ctx context.Context) error { return serveHTTP(ctx, web, server.Handler()) })
+			return g.wait()
+		},
+	}
+	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:9092", "address for Kafka clients; node n answers on its port + 1 + n")
+	cmd.Flags().StringVar(&httpAddress, "http", "127.0.0.1:8082", "address for HTTP producers, health and metrics")
+	cmd.Flags().StringVar(&brokers, "brokers", "", "the cluster behind it: HOST:PORT,…")
+	cmd.Flags().StringVar(&registry, "registry", defaultRegistry, "URL of the registry")
+	cmd.Flags().StringVar(&advertise, "advertise", "", "host told to clients (default: where their connection arrived)")
+	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
+	roleFlags(cmd)
+	return cmd
+}
+
+// newReporter sends what the gate observed to the registry.
+func newReporter(registry string) (func(context.Context, proxy.Report) error, error) {
+	at, err := newRemote("registry", registry)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, r proxy.Report) error {
+		if r.Usage != nil {
+			if err := at.call(ctx, "POST", "/v1/usage", r.Usage, nil); err != nil {
+				return err
+			}
+		}
+		if r.Rejections != nil {
+			return at.call(ctx, "POST", "/v1/rejections", r.Rejections, nil)
+		}
+		return nil
+	}, nil
+}
