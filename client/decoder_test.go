@@ -189,6 +189,26 @@ func TestDecodeAStepWithoutLensThatFits(t *testing.T) {
 	}
 }
 
+// Version 2 was purged before version 3 came; the lens to 3 then leads from 1.
+func TestDecodeAcrossAPurgedVersion(t *testing.T) {
+	l := client.Lock{Subjects: []client.LockSubject{{Subject: "a.B", Versions: []client.LockVersion{
+		{Version: 1, ID: 1, GUID: validator.GUID{1}, Schema: []byte(`{"required":["n"]}`)},
+		{Version: 3, ID: 3, GUID: validator.GUID{3}, Schema: []byte(`{"required":["m"]}`), Lens: []byte(`{"from":1,"ops":[{"op":"rename","from":"/n","to":"/m"}]}`), Rev: 4},
+		{Version: 4, ID: 4, GUID: validator.GUID{4}, Schema: []byte(`{"required":["k"]}`), Lens: []byte(`{"ops":[{"op":"rename","from":"/m","to":"/k"}]}`), Rev: 1},
+	}}}}
+	s := newRoutes(l)
+	for _, r := range []*client.Registry{open(t, "", client.WithLock(lockBytes(t, l))), open(t, "http://registry", client.WithHTTP(s.client()))} {
+		d := decoder(t, r, client.For[struct{ K int }]("a.B", 4))
+		ev, err := d.Decode(t.Context(), record(validator.GUID{1}, "a.B", `{"n":1}`))
+		if err != nil || ev.Data.(*struct{ K int }).K != 1 {
+			t.Fatalf("Decode = %+v, %v, want n as k", ev, err)
+		}
+		if diff := cmp.Diff(client.Upcast{From: 1, To: 4, Rev: 4}, ev.Upcast); diff != "" {
+			t.Errorf("Upcast (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestUnknownSchemaTurnsPoisonAfterTheGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := decoder(t, open(t, "", client.WithLock(lockBytes(t, lockOf(t, orderPlaced)))), client.For[OrderPlaced](orderPlaced, 3))

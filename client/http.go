@@ -160,7 +160,7 @@ func (r *Registry) downloadText(ctx context.Context, ref validator.Ref) (answer,
 			return a, ref, err
 		}
 		if len(ids) == 0 {
-			return a, ref, fmt.Errorf("%s has no ID: %w", ref, ErrUnavailable)
+			return a, ref, fmt.Errorf("%w: the answer has no ID", ErrUnavailable)
 		}
 		ref.Context, ref.ID = plainContext(ids[0].Context), ids[0].ID
 	case ref.ID != 0:
@@ -181,7 +181,7 @@ func (r *Registry) downloadText(ctx context.Context, ref validator.Ref) (answer,
 		ref = validator.Ref{GUID: a.GUID, Context: contextOf(ref.Subject), ID: a.ID}
 	}
 	if ref.GUID.IsZero() || ref.ID == 0 {
-		return a, ref, fmt.Errorf("%s: the answer has no GUID or ID: %w", ref, ErrUnavailable)
+		return a, ref, fmt.Errorf("%w: the answer has no GUID or ID", ErrUnavailable)
 	}
 	return a, ref, nil
 }

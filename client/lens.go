@@ -40,7 +40,8 @@ func (r *Registry) lens(ctx context.Context, at validator.SubjectVersion) (*upca
 		return slot.lens, slot.rev, nil
 	}
 	if r.lock != nil {
-		if v, ok := r.lock.versions[at]; ok {
+		// a number that the lock leaves out below one that it holds was purged
+		if v, ok := r.lock.versions[at]; ok || at.Version < r.lock.newest[at.Subject] {
 			slot.known, slot.lens, slot.rev = true, r.lock.lenses[at], v.Rev
 			return slot.lens, slot.rev, nil
 		}
@@ -76,9 +77,6 @@ func (r *Registry) ask(ctx context.Context, slot *lensSlot, at validator.Subject
 		if lens, err = upcast.Parse(a.Lens); err != nil {
 			return fmt.Errorf("lens to %s v%d: %w: %w", at.Subject, at.Version, ErrUnavailable, err)
 		}
-	}
-	if lens != nil && lens.From == 0 {
-		lens.From = int(at.Version) - 1
 	}
 	if slot.known {
 		r.generation.Add(1)

@@ -39,19 +39,9 @@ func (r *Registry) plan(ctx context.Context, subject string, from, to int32) (*p
 	if high-low > upcast.MaxChain {
 		return nil, p.noPath(fmt.Sprintf("more than MaxChain (%d) versions apart", upcast.MaxChain))
 	}
-	var chain []*upcast.Lens
-	for v := low + 1; v <= high; v++ {
-		lens, rev, err := r.lens(ctx, validator.SubjectVersion{Subject: subject, Version: v})
-		if err != nil {
-			return nil, fmt.Errorf("lens to %s v%d: %w", subject, v, err)
-		}
-		if lens == nil {
-			if p.gap == 0 {
-				p.gap = v
-			}
-			lens = upcast.Identity(int(v) - 1)
-		}
-		chain, p.rev = append(chain, lens), max(p.rev, rev)
+	chain, err := p.chain(ctx, r, low, high)
+	if err != nil {
+		return nil, err
 	}
 	p.program, err = upcast.Compile(dir, chain...)
 	if errors.Is(err, upcast.ErrOneWay) {
@@ -61,6 +51,41 @@ func (r *Registry) plan(ctx context.Context, subject string, from, to int32) (*p
 		return nil, p.noPath("the lenses do not make a chain: " + err.Error())
 	}
 	return p, nil
+}
+
+// chain collects the lenses between two versions. A lens may lead across numbers that were purged.
+func (p *plan) chain(ctx context.Context, r *Registry, low, high int32) ([]*upcast.Lens, error) {
+	var chain []*upcast.Lens
+	var gaps []int32
+	for v := low + 1; v <= high; v++ {
+		lens, rev, err := r.lens(ctx, validator.SubjectVersion{Subject: p.subject, Version: v})
+		if err != nil {
+			return nil, fmt.Errorf("lens to %s v%d: %w", p.subject, v, err)
+		}
+		if lens == nil {
+			gaps = append(gaps, v)
+			lens = &upcast.Lens{}
+		}
+		step := *lens
+		step.To = int(v)
+		if step.From == 0 {
+			step.From = int(v) - 1
+		}
+		for len(chain) > 0 && chain[len(chain)-1].To > step.From {
+			chain = chain[:len(chain)-1]
+		}
+		for len(gaps) > 0 && lens.From != 0 && int(gaps[len(gaps)-1]) > step.From {
+			gaps = gaps[:len(gaps)-1]
+		}
+		chain, p.rev = append(chain, &step), max(p.rev, rev)
+	}
+	if len(gaps) > 0 {
+		p.gap = gaps[0]
+	}
+	if len(chain) > 0 && chain[0].From != int(low) {
+		return nil, p.noPath(fmt.Sprintf("no lens leads from version %d", low))
+	}
+	return chain, nil
 }
 
 // noPath makes the error for events that cannot take this way.

@@ -9,9 +9,10 @@ import (
 )
 
 // A Lens leads from one version of a schema to the next and, unless it is one-way, back. It is immutable and safe for
-// concurrent use. Make it with Parse.
+// concurrent use. Make it with Parse; one without ops, as in Lens{From: 1}, is the identity.
 type Lens struct {
-	From  int      // the older version; the newer one is From+1. 0 if the document does not say
+	From  int      // the older version; 0 if the document does not say
+	To    int      // the newer version; 0 = From+1. No document says it: who knows of purged versions sets it on a copy
 	Notes string   // prose of the author; "" for none
 	Loses []string // addresses that the way up drops, as the document says and the ops confirm; nil for none
 
@@ -58,9 +59,13 @@ func Parse(doc []byte) (*Lens, error) {
 	return l, nil
 }
 
-// Identity is the lens without ops from a version to the next: the step between two versions whose events are the
-// same.
-func Identity(from int) *Lens { return &Lens{From: from} }
+// to is the newer version.
+func (l *Lens) to() int {
+	if l.To != 0 {
+		return l.To
+	}
+	return l.From + 1
+}
 
 // OneWay says why the lens has no way down; "" if it has one.
 func (l *Lens) OneWay() string {

@@ -106,13 +106,13 @@ func Compile(dir Direction, chain ...*Lens) (*Program, error) {
 	}
 	p := &Program{direction: dir}
 	for i, l := range chain {
-		if i > 0 && chain[i-1].From+1 != l.From {
-			return nil, fmt.Errorf("gap: a lens from version %d follows one to version %d", l.From, chain[i-1].From+1)
+		if i > 0 && chain[i-1].to() != l.From {
+			return nil, fmt.Errorf("gap: a lens from version %d follows one to version %d", l.From, chain[i-1].to())
 		}
-		s := step{from: l.From, to: l.From + 1, ops: l.ops}
+		s := step{from: l.From, to: l.to(), ops: l.ops}
 		if dir == Down {
 			if why := l.OneWay(); why != "" {
-				return nil, fmt.Errorf("%w from version %d to %d: %s", ErrOneWay, l.From, l.From+1, why)
+				return nil, fmt.Errorf("%w from version %d to %d: %s", ErrOneWay, l.From, l.to(), why)
 			}
 			s.from, s.to, s.ops = s.to, s.from, slices.Clone(l.ops)
 			slices.Reverse(s.ops)
