@@ -25,7 +25,7 @@ func (c *Comparison) TimedOut() bool {
 
 // Compare judges two versions of a subject, deleted or not, in either order, under the semantic policy. Unlike Check
 // it gates nothing and asks for no level. SubjectNotFound, VersionNotFound, InvalidSchema; TooMany if a schema is over
-// a limit of the judge.
+// a limit of the r.checker.
 func (r *Registry) Compare(ctx context.Context, name Name, from, to int) (*Comparison, error) {
 	older, err := r.comparable(ctx, name, from)
 	if err != nil {
@@ -37,11 +37,10 @@ func (r *Registry) Compare(ctx context.Context, name Name, from, to int) (*Compa
 	}
 	ctx, cancel := context.WithTimeout(ctx, CompareBudget)
 	defer cancel()
-	var judge compat.Checker
 	c := &Comparison{From: from, To: to}
-	c.Backward = judge.Contains(ctx, older, newer, compat.Options{})
-	c.Forward = judge.Contains(ctx, newer, older, compat.Options{})
-	c.Changes = judge.Judge(ctx, compat.DirectionBackward, older, newer, compat.Diff(older, newer), compat.Options{})
+	c.Backward = r.checker.Contains(ctx, older, newer, compat.Options{})
+	c.Forward = r.checker.Contains(ctx, newer, older, compat.Options{})
+	c.Changes = r.checker.Judge(ctx, compat.DirectionBackward, older, newer, compat.Diff(older, newer), compat.Options{})
 	return c, nil
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/accordhq/accord/validator"
 )
@@ -36,4 +37,22 @@ func (r *Registry) compiledVersion(ctx context.Context, name Name, number int) (
 		return Version{}, nil, err
 	}
 	return v, schema, nil
+}
+
+// ViewSchema draws a schema that stands in no subject, such as that of an API's body; name heads it. The text is read
+// as draft 2020-12 unless it says otherwise, and refers to nothing but itself. The error is the validator's.
+func ViewSchema(name string, text []byte) (*View, error) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) == nil && object["$schema"] == nil {
+		object["$schema"] = json.RawMessage(`"https://json-schema.org/draft/2020-12/schema"`)
+		var err error
+		if text, err = json.Marshal(object); err != nil {
+			return nil, err
+		}
+	}
+	schema, err := validator.Compile(validator.Document{Text: text}, validator.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return NewView(name, 0, "", schema.Root()), nil
 }

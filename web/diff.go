@@ -56,14 +56,19 @@ type matrixRow struct {
 // changeView is one change in words.
 type changeView struct {
 	Sign, Class   string // + add, − del, ± mod
-	Addresses     []string
+	Places        []changedPlace
 	More          int
-	Version       int // whose page the addresses are on
 	Rule          string
 	Words         string
 	Before, After jsonValue
 	Effect        string // harmless, breaks, together, unproven
 	Event         string // that this change alone refuses, "" = none
+}
+
+// changedPlace is an address and the version whose page shows it: the newer one where both do, 0 where none does.
+type changedPlace struct {
+	Address string
+	Version int
 }
 
 // affected is a declared reader and what the newer version means to it.
@@ -79,6 +84,9 @@ func (s *Site) chooseDiff(_ http.ResponseWriter, r *http.Request) error {
 	_, e, err := s.event(r)
 	if err != nil {
 		return err
+	}
+	if r.URL.RawQuery == "" {
+		return &movedError{to: s.links.event(e.Subject) + "#versions", status: http.StatusSeeOther}
 	}
 	a, errA := strconv.Atoi(r.URL.Query().Get("a"))
 	b, errB := strconv.Atoi(r.URL.Query().Get("b"))
@@ -118,7 +126,15 @@ func (s *Site) diffPage(w http.ResponseWriter, r *http.Request) error {
 		p.Broken = err.Error()
 		p.Banner = banner{"warning", "?", "There is no verdict: " + p.Broken}
 	} else {
-		p.judged(e, c)
+		views := make([]*catalog.View, 0, 2)
+		for _, n := range []int{b, a} {
+			view, err := s.view(ctx, e, n)
+			if err != nil {
+				return err
+			}
+			views = append(views, view)
+		}
+		p.judged(e, c, views)
 		p.Matrix = s.matrix(ctx, e, a, b)
 	}
 	for _, step := range chainOf(e) {
@@ -135,11 +151,11 @@ func (s *Site) diffPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // judged fills what follows from the comparison.
-func (p *diffPage) judged(e *event, c *catalog.Comparison) {
+func (p *diffPage) judged(e *event, c *catalog.Comparison, views []*catalog.View) {
 	p.Backward = newVerdict("BACKWARD", fmt.Sprintf("Can code of v%d read every event of v%d?", p.B, p.A), c.Backward)
 	p.Forward = newVerdict("FORWARD", fmt.Sprintf("Can code of v%d read every event of v%d?", p.A, p.B), c.Forward)
 	for _, change := range byPlace(c.Changes) {
-		p.Changes = append(p.Changes, newChange(change, p.A, p.B))
+		p.Changes = append(p.Changes, newChange(change, views))
 	}
 	broken := 0
 	for _, x := range e.Readers {
@@ -227,21 +243,29 @@ func verdictWord(v compat.Verdict) string {
 	return "undecided"
 }
 
-// newChange says a change in words. Its addresses are on the page of the version that still has the place.
-func newChange(c compat.Change, a, b int) changeView {
-	v := changeView{Addresses: c.Addresses, Version: b, Rule: c.Rule, Before: newValue(c.Before), After: newValue(c.After), Effect: c.Effect.String(), Sign: "±", Class: "mod"}
+// newChange says a change in words. A place is linked to the first of the views that has it.
+func newChange(c compat.Change, views []*catalog.View) changeView {
+	v := changeView{Rule: c.Rule, Before: newValue(c.Before), After: newValue(c.After), Effect: c.Effect.String(), Sign: "±", Class: "mod"}
 	const shown = 4
-	if len(v.Addresses) > shown {
-		v.Addresses, v.More = v.Addresses[:shown], len(v.Addresses)-shown
+	for i, address := range c.Addresses {
+		if i == shown {
+			v.More = len(c.Addresses) - shown
+			break
+		}
+		place := changedPlace{Address: address}
+		for _, view := range views {
+			if view.Find(address) != nil {
+				place.Version = view.Version
+				break
+			}
+		}
+		v.Places = append(v.Places, place)
 	}
 	switch {
 	case strings.HasSuffix(v.Rule, "-added"), strings.HasSuffix(v.Rule, "-required"):
 		v.Sign, v.Class = "+", "add"
 	case strings.HasSuffix(v.Rule, "-removed"), strings.HasSuffix(v.Rule, "-optional"):
 		v.Sign, v.Class = "−", "del"
-	}
-	if strings.HasSuffix(v.Rule, "property-removed") {
-		v.Version = a
 	}
 	v.Words = strings.ReplaceAll(v.Rule, "-", " ")
 	if strings.HasSuffix(v.Rule, "property-required") || strings.HasSuffix(v.Rule, "property-optional") {

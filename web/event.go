@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -35,10 +36,11 @@ func (s *Site) version(w http.ResponseWriter, r *http.Request) error {
 	}
 	text := r.PathValue("version")
 	if text == "switch" {
-		text = r.URL.Query().Get("to")
-		if n, err := strconv.Atoi(text); err == nil {
-			return &movedError{to: s.links.version(e.Subject, n), status: http.StatusSeeOther}
+		to := s.links.event(e.Subject)
+		if n, err := strconv.Atoi(r.URL.Query().Get("to")); err == nil {
+			to = s.links.version(e.Subject, n)
 		}
+		return &movedError{to: to, status: http.StatusSeeOther}
 	}
 	bare, form := text, ""
 	if i := strings.LastIndexByte(text, '.'); i >= 0 {
@@ -128,6 +130,11 @@ type versionPage struct {
 	Verdict  *pairVerdict // against the version before; nil for the first
 }
 
+// KeyHere says that this version has the field that is declared as key.
+func (p versionPage) KeyHere() bool {
+	return p.View != nil && p.E.Doc != nil && p.E.Doc.Key != "" && p.View.Find(p.E.Doc.Key) != nil
+}
+
 type exampleRow struct {
 	Name string
 	Text string
@@ -142,7 +149,31 @@ type senderRow struct {
 
 type readerRow struct {
 	reader
-	Gap string // words on how it reads this version, "" if it was built for it
+	Gap    string // words on how it reads this version, "" if it was built for it
+	Fields []readField
+}
+
+// readField is one address that a reader declares to use.
+type readField struct {
+	catalog.Read
+	Version int // whose page shows it, 0 = the version that the reader was built for has it not
+}
+
+// readFields looks the declared addresses up in the version that the reader was built for.
+func (s *Site) readFields(ctx context.Context, e *event, r catalog.Receive) []readField {
+	number := r.Version
+	if number == 0 {
+		number = e.Latest()
+	}
+	var fields []readField
+	for _, read := range r.Reads {
+		f := readField{Read: read}
+		if view, err := s.view(ctx, e, number); err == nil && view.Find(read.At) != nil {
+			f.Version = number
+		}
+		fields = append(fields, f)
+	}
+	return fields
 }
 
 type versionRow struct {
@@ -160,9 +191,12 @@ type versionRow struct {
 type chainStep struct {
 	From, To int
 	Notes    string
-	Loses    []string
 	Ops      []op
 	Proof    string
+	Back     string   // what is known of the way back
+	Inferred []string // addresses that the way up invents
+	Lost     []string // addresses that the way up drops
+	LostBack []string // addresses that the way back drops
 }
 
 func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library, e *event, number int) error {
@@ -189,7 +223,7 @@ func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library,
 		p.View, p.Tree = view, &t
 	}
 	p.Graph = s.hourglass(lib, e).SVG()
-	p.partners(e, number)
+	s.partners(ctx, &p, e, number)
 	if p.Observed, err = s.Registry.Usage(ctx, catalog.Name{Subject: e.Subject}, observedRows); err != nil {
 		return err
 	}
@@ -224,12 +258,12 @@ func (s *Site) eventCrumbs(e *event, last string) []crumb {
 }
 
 // partners fills senders and readers, with how each reader gets along with this version.
-func (p *versionPage) partners(e *event, number int) {
+func (s *Site) partners(ctx context.Context, p *versionPage, e *event, number int) {
 	for _, x := range e.Senders {
 		p.Senders = append(p.Senders, senderRow{x, slices.Contains(x.Versions, number) || len(x.Versions) == 0})
 	}
 	for _, x := range e.Readers {
-		row := readerRow{reader: x}
+		row := readerRow{reader: x, Fields: s.readFields(ctx, e, x.Receive)}
 		switch {
 		case x.Version == 0 || x.Version == number:
 		case x.Decode == "lens" && x.Version > number:
@@ -319,18 +353,15 @@ func chainOf(e *event) []chainStep {
 		var lens struct {
 			From  int               `json:"from"`
 			Notes string            `json:"notes"`
-			Loses []json.RawMessage `json:"loses"`
 			Ops   []json.RawMessage `json:"ops"`
 		}
 		if json.Unmarshal(v.Lens.Lens, &lens) != nil {
 			continue
 		}
-		step := chainStep{From: lens.From, To: v.Number, Notes: lens.Notes, Proof: proofWords(v.Lens.Report)}
+		step := chainStep{From: lens.From, To: v.Number, Notes: lens.Notes}
+		step.proved(v.Lens.Report)
 		if step.From == 0 {
 			step.From = v.Number - 1
-		}
-		for _, l := range lens.Loses {
-			step.Loses = append(step.Loses, strings.Trim(string(l), `"`))
 		}
 		for _, o := range lens.Ops {
 			step.Ops = append(step.Ops, newOp(o))
@@ -338,6 +369,28 @@ func chainOf(e *event) []chainStep {
 		chain = append(chain, step)
 	}
 	return chain
+}
+
+// proved fills what the proof of the lens found.
+func (c *chainStep) proved(report json.RawMessage) {
+	var r catalog.LensReport
+	if json.Unmarshal(report, &r) != nil {
+		return
+	}
+	c.Proof = proofWords(report)
+	c.Back = lensWords(r.Down)
+	c.Inferred, c.Lost, c.LostBack = r.Inferred, r.Lost.Up, r.Lost.Down
+}
+
+// lensWords says how sure one direction of a lens is, "" if nothing is known.
+func lensWords(v catalog.LensVerdict) string {
+	switch {
+	case v.Verdict == catalog.LensTested && v.Samples > 0:
+		return fmt.Sprintf("tested on %d events", v.Samples)
+	case v.Verdict == catalog.LensOneWay:
+		return "not possible"
+	}
+	return v.Verdict
 }
 
 // op is one step of a lens in words: its name, its members as written, and the steps inside.

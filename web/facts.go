@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -178,24 +177,13 @@ func (s *Site) pairVerdict(ctx context.Context, e *event, before int, v catalog.
 	return p
 }
 
-// proofWords reads from a lens report how sure it is, "" if it does not say.
+// proofWords reads from a lens report how sure the way up is, "" if it does not say.
 func proofWords(report json.RawMessage) string {
-	var r struct {
-		Status string `json:"status"`
-		Proof  string `json:"proof"`
-		Tested int    `json:"tested"`
-	}
+	var r catalog.LensReport
 	if json.Unmarshal(report, &r) != nil {
 		return ""
 	}
-	words := r.Status
-	if words == "" {
-		words = r.Proof
-	}
-	if words == "tested" && r.Tested > 0 {
-		return fmt.Sprintf("tested on %d events", r.Tested)
-	}
-	return words
+	return lensWords(r.Up)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -82,7 +82,7 @@ func (e *event) Domain() string {
 		return d
 	}
 	domain, _, dotted := strings.Cut(e.Subject, ".")
-	if !dotted {
+	if !dotted || e.Kind() == "type" {
 		return ""
 	}
 	return domain

@@ -97,6 +97,7 @@ type traffic struct {
 	Event    string
 	Versions []int
 	Receive  catalog.Receive
+	Fields   []readField
 	Others   []string // services on the other side
 }
 
@@ -128,6 +129,7 @@ func (s *Site) servicePage(w http.ResponseWriter, r *http.Request) error {
 	for _, receive := range x.Receives {
 		t := traffic{E: lib.bySubject[receive.Event], Event: receive.Event, Receive: receive}
 		if t.E != nil {
+			t.Fields = s.readFields(r.Context(), t.E, receive)
 			for _, sender := range t.E.Senders {
 				t.Others = append(t.Others, sender.Service.Name)
 			}

@@ -2,6 +2,8 @@ package web
 
 import (
 	"cmp"
+	"html/template"
+	"net/url"
 	"strings"
 
 	"github.com/accordhq/accord/catalog"
@@ -19,13 +21,27 @@ type treeNode struct {
 	version int
 	label   string // of a variant
 	parent  *catalog.Node
+	prefix  string // of ids and fragments, where a page has several trees
+	top     string // what the root is called, "" = event
 }
+
+// ID is the element's id, Link the fragment that leads to it.
+func (n treeNode) ID() string { return n.prefix + n.AnchorID() }
+
+// Link leads to the place itself.
+func (n treeNode) Link() template.URL { return n.linkTo(n.Address) }
+
+func (n treeNode) linkTo(address string) template.URL {
+	return template.URL("#" + (&url.URL{Fragment: n.prefix + catalog.AnchorID(address)}).EscapedFragment()) //nolint:gosec // escaped
+}
+
+// Top is what the root is called.
+func (n treeNode) Top() string { return cmp.Or(n.top, "event") }
 
 // note is one remark under a line: words, a code, or a link to another place.
 type note struct {
 	Text, Code string
-	Link       bool
-	Address    string
+	Href       template.URL // "" = no link
 }
 
 // Display is the name on the line.
@@ -67,7 +83,7 @@ func (n treeNode) Notes() []note {
 		if n.SameAs == "" {
 			to, words = n.RecursiveTo, "recursive: "+n.RefName
 		}
-		notes = append(notes, note{Text: words + " (see " + cmp.Or(to, "the event") + ")", Link: true, Address: to})
+		notes = append(notes, note{Text: words + " (see " + cmp.Or(to, "the event") + ")", Href: n.linkTo(to)})
 	}
 	return append(notes, facts(n.Node)...)
 }
@@ -156,7 +172,7 @@ func (n treeNode) ElementNotes() []note {
 // ElementID is the id of an element that is drawn with its array, so that links to it arrive; "" if there is none.
 func (n treeNode) ElementID() string {
 	if e := n.element(); e != nil {
-		return e.AnchorID()
+		return n.prefix + e.AnchorID()
 	}
 	return ""
 }
@@ -187,7 +203,7 @@ func (n treeNode) Flat() *branch {
 	}
 	b := &branch{}
 	for _, c := range from.Children {
-		b.Children = append(b.Children, treeNode{Node: c, version: n.version, parent: from})
+		b.Children = append(b.Children, treeNode{Node: c, version: n.version, parent: from, prefix: n.prefix})
 	}
 	set := -1
 	for _, v := range from.Variants {
@@ -195,7 +211,7 @@ func (n treeNode) Flat() *branch {
 			b.Groups, set = append(b.Groups, group{Words: v.Group}), v.Set
 		}
 		g := &b.Groups[len(b.Groups)-1]
-		g.Variants = append(g.Variants, treeNode{Node: v.Node, version: n.version, parent: from, label: cmp.Or(v.Label, "then")})
+		g.Variants = append(g.Variants, treeNode{Node: v.Node, version: n.version, parent: from, prefix: n.prefix, label: cmp.Or(v.Label, "then")})
 	}
 	return b
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/accordhq/accord/catalog"
+	"github.com/accordhq/accord/web/api"
 )
 
 // Limits of a request.
@@ -29,6 +30,8 @@ const (
 // Config is what a Site needs.
 type Config struct {
 	Registry *catalog.Registry // required
+	// Operations are drawn as the API reference, in this order; nil: the page says that there are none.
+	Operations []api.Operation
 	// BasePath is put before every address, such as /catalog; "" = none. No slash at its end.
 	BasePath string
 	// NotFound answers requests that no page serves and that do not ask for HTML, so that API clients get the API's own
@@ -100,6 +103,8 @@ var routes = []route{
 	{"GET /play/validate", (*Site).playForm},
 	{"POST /play/validate", (*Site).playValidate},
 	{"GET /search", (*Site).search},
+	{"GET /api", (*Site).reference},
+	{"GET /api/{operation}", (*Site).operation},
 	{"GET /-/assets/{sum}/{file}", (*Site).asset},
 	{"POST /-/theme", (*Site).setTheme},
 }
