@@ -40,7 +40,10 @@ func parseProduce(b []byte, version int16) (*produceRequest, error) {
 	}
 	p.acks, p.timeoutMillis = int16(r.uint(2)), int32(r.uint(4))
 	for range r.array() {
-		name, _ := r.nullable()
+		name, ok := r.nullable()
+		if !ok {
+			return nil, errProduce // a topic has a name
+		}
 		topic := string(name)
 		for range r.array() {
 			index := int32(r.uint(4))
