@@ -5,6 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
+)
+
+// Limits of examples.
+const (
+	MaxExampleBytes = 64 << 10
+	maxFruitless    = 64    // random attempts in a row without a new valid event, after which a stream ends
+	maxRepairs      = 64    // places at which another choice is tried when the canonical event is not valid
+	maxVariations   = 2_000 // events that differ from the canonical one in one choice
 )
 
 // ErrEmpty says that a schema accepts nothing.
@@ -20,38 +29,181 @@ func (e *UndecidedError) Error() string {
 	return fmt.Sprintf("no example: undecided (%s): %s", e.Reason, e.Detail)
 }
 
-// Sample is one valid event and why it is shown.
+// Sample is one valid event and why it is shown: canonical, smallest, fullest, random, or the one choice in which it
+// differs from the canonical event, as "address: choice".
 type Sample struct {
 	Event []byte
 	Why   string
 }
 
-// Example is one valid event, the same for the same schema, seed and Algorithm. Seed 0 is the canonical one. The error
-// is ErrEmpty if nothing is accepted, else an *UndecidedError.
+// Example is one valid event of at most MaxExampleBytes, the same for the same schema, seed and Algorithm. Seed 0 is
+// the canonical one: written examples, const, default and first enum values where there are any, optional members
+// included, arrays with one item, members in the schema's order. The error is ErrEmpty if nothing is accepted, else an
+// *UndecidedError.
 func Example(s *Schema, seed uint64) ([]byte, error) {
-	for sample, err := range Examples(s, seed) {
-		return sample.Event, err
+	m := newMaker(s)
+	if seed == 0 {
+		if event, ok := m.make(canonicalChoice{}, true); ok {
+			return event, nil
+		}
+		record := &recordingChoice{}
+		if event, ok := m.make(record, false); ok {
+			return event, nil
+		}
+		for _, s := range record.sites[:min(len(record.sites), maxRepairs)] { // another branch, or a member left out
+			for alt := 1; alt < s.n; alt++ {
+				if event, ok := m.make(&oneChoice{s.at, alt}, false); ok {
+					return event, nil
+				}
+			}
+		}
+		return m.smallest()
 	}
-	return nil, ErrEmpty
+	random := &randomChoice{rand.New(rand.NewPCG(seed, Algorithm))}
+	for range maxFruitless {
+		if event, ok := m.make(random, false); ok {
+			return event, nil
+		}
+	}
+	return m.smallest()
 }
 
-// Examples streams distinct valid events.
+// Examples streams distinct valid events: the canonical one, the smallest, the fullest, one for each single choice
+// (each optional member left out, each enum value, branch, type and length, each bound and its neighbours, unusual
+// characters, large and decimal numbers), then random ones by the seed, until a finite schema seems exhausted. The
+// only error is the first and last thing of a stream: what Example returns.
 func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
-		st, roots := newStore(s.graph)
-		c := newSearch(st, DefaultBudget)
-		c.ctx = context.Background()
-		out := c.solve([]lit{pos(roots[0])})
-		switch {
-		case out.empty():
-			yield(Sample{}, ErrEmpty)
-		case !out.found:
-			yield(Sample{}, &UndecidedError{out.reason, out.detail})
-		default:
-			event := appendValue(nil, out.value)
-			if s.source.Valid(event) {
-				yield(Sample{event, "smallest"}, nil)
+		m := newMaker(s)
+		seen := map[string]bool{}
+		give := func(event []byte, ok bool, why string) bool {
+			if !ok || seen[string(event)] {
+				return true
+			}
+			seen[string(event)] = true
+			return yield(Sample{event, why}, nil)
+		}
+		first, err := Example(s, 0)
+		if err != nil {
+			yield(Sample{}, err)
+			return
+		}
+		if !give(first, true, "canonical") {
+			return
+		}
+		if event, err := m.smallest(); !give(event, err == nil, "smallest") {
+			return
+		}
+		event, ok := m.make(&fullChoice{}, false)
+		if !give(event, ok, "fullest") {
+			return
+		}
+		record := &recordingChoice{}
+		m.make(record, false)
+		tried := 0
+		for _, site := range record.sites {
+			for alt := 1; alt < site.n; alt++ {
+				if tried++; tried > maxVariations {
+					break
+				}
+				event, ok := m.make(&oneChoice{site.at, alt}, false)
+				if !give(event, ok, fmt.Sprintf("%s: %s %d", site.at.address, site.at.what, alt)) {
+					return
+				}
+			}
+		}
+		random := &randomChoice{rand.New(rand.NewPCG(seed, Algorithm))}
+		for fruitless := 0; fruitless < maxFruitless; {
+			event, ok := m.make(random, false)
+			if !ok || seen[string(event)] {
+				fruitless++
+				continue
+			}
+			fruitless = 0
+			if !give(event, true, "random") {
+				return
 			}
 		}
 	}
 }
+
+// smallest is the search's own event.
+func (m *maker) smallest() ([]byte, error) {
+	st, roots := newStore(m.schema.graph)
+	s := newSearch(st, DefaultBudget)
+	s.ctx = context.Background()
+	out := s.solve([]lit{pos(roots[0])})
+	switch {
+	case out.empty():
+		return nil, ErrEmpty
+	case !out.found:
+		return nil, &UndecidedError{out.reason, out.detail}
+	}
+	event := appendValue(nil, out.value)
+	switch {
+	case len(event) > MaxExampleBytes:
+		return nil, &UndecidedError{ReasonWitnessSize, fmt.Sprintf("the event found has %d bytes", len(event))}
+	case m.schema.source.Valid(event):
+		return event, nil
+	case out.sure:
+		return nil, &UndecidedError{ReasonDisagreement, "search and validator differ on " + clip(string(event))}
+	}
+	return nil, &UndecidedError{out.reason, out.detail}
+}
+
+// site is one choice met while an event is made: where in the event, and about what.
+type site struct {
+	address, what string
+}
+
+// choice picks one of n options at a site; option 0 is the canonical one.
+type choice interface {
+	pick(at site, n int) int
+}
+
+type canonicalChoice struct{}
+
+func (canonicalChoice) pick(site, int) int { return 0 }
+
+// fullChoice takes the second length of arrays and otherwise what is canonical.
+type fullChoice struct{}
+
+func (*fullChoice) pick(at site, n int) int {
+	if at.what == "length" {
+		return min(1, n-1)
+	}
+	return 0
+}
+
+type recordingChoice struct {
+	sites []struct {
+		at site
+		n  int
+	}
+}
+
+func (r *recordingChoice) pick(at site, n int) int {
+	if n > 1 {
+		r.sites = append(r.sites, struct {
+			at site
+			n  int
+		}{at, n})
+	}
+	return 0
+}
+
+type oneChoice struct {
+	at  site
+	alt int
+}
+
+func (o *oneChoice) pick(at site, n int) int {
+	if at == o.at && o.alt < n {
+		return o.alt
+	}
+	return 0
+}
+
+type randomChoice struct{ *rand.Rand }
+
+func (r *randomChoice) pick(_ site, n int) int { return r.IntN(n) }

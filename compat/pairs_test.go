@@ -84,3 +84,14 @@ func TestPairs(t *testing.T) {
 	}
 	_ = os.Stdout
 }
+
+func stringMember(t testing.TB, text []byte, name string) string {
+	t.Helper()
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	var s string
+	_ = json.Unmarshal(m[name], &s) // absent or no string: ""
+	return s
+}

@@ -74,18 +74,24 @@ func appendValue(dst []byte, v any) []byte {
 		}
 		return append(dst, ']')
 	case map[string]any:
-		dst = append(dst, '{')
-		for i, k := range sortedKeys(v) {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendString(dst, k)
-			dst = append(dst, ':')
-			dst = appendValue(dst, v[k])
-		}
-		return append(dst, '}')
+		return appendMembers(dst, sortedKeys(v), v)
+	case *ordered:
+		return appendMembers(dst, v.names, v.values)
 	}
 	panic(fmt.Sprintf("no JSON value: %T", v))
+}
+
+func appendMembers(dst []byte, names []string, values map[string]any) []byte {
+	dst = append(dst, '{')
+	for i, k := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, k)
+		dst = append(dst, ':')
+		dst = appendValue(dst, values[k])
+	}
+	return append(dst, '}')
 }
 
 func canonical(v any) string { return string(appendValue(nil, v)) }
