@@ -65,6 +65,7 @@ type Registry struct {
 	versions map[string]versionList
 	texts    map[validator.SubjectVersion]answer // of references, which never change; at most maxReferenceTexts
 	closed   bool
+	usage    usage
 	stop     context.CancelFunc // of background
 	work     context.Context    // ends with Close
 	working  sync.WaitGroup     // background refreshes

@@ -24,6 +24,7 @@ type Decoder struct {
 	bindings map[string]*Binding // by subject
 	skip     bool
 	trust    bool
+	group    string
 
 	plans   sync.Map // planKey to *plan
 	planned atomic.Int32
@@ -38,7 +39,7 @@ type planKey struct {
 	version int32
 }
 
-// A DecoderOption is a Binding (made by For), or one of OnUnknown and TrustProducers.
+// A DecoderOption is a Binding (made by For), or one of OnUnknown, TrustProducers and WithGroup.
 type DecoderOption interface{ decoder(*Decoder) error }
 
 type decoderOption func(*Decoder) error
@@ -72,6 +73,13 @@ func OnUnknown(c Classification) DecoderOption {
 // still.
 func TrustProducers() DecoderOption {
 	return decoderOption(func(d *Decoder) error { d.trust = true; return nil })
+}
+
+// WithGroup names the consumer group of the program. Every UsageEvery the registry is told which versions the group
+// read on which topic and how many, so that it can say who still reads an old version. Without it nothing is told. The
+// reports are best effort: one that the registry did not take is sent again, and Close sends the last.
+func WithGroup(name string) DecoderOption {
+	return decoderOption(func(d *Decoder) error { d.group = name; return nil })
 }
 
 // NewDecoder makes a Decoder for any number of subjects, each bound once. It asks nothing of the registry. Errors:
@@ -119,6 +127,9 @@ func (d *Decoder) Decode(ctx context.Context, rec Record) (*Event, error) {
 	ev.Upcast = how
 	if ev.Data, err = b.decode(event); err != nil {
 		return nil, fmt.Errorf("%s v%d into %s: %w: %w", b.subject, b.version, b.typ, ErrMalformed, unmarshalError(err))
+	}
+	if d.group != "" && d.registry.base != nil {
+		d.registry.count(usageKey{d.group, rec.Topic, b.subject, p.from}, len(rec.Value))
 	}
 	return ev, nil
 }

@@ -36,19 +36,9 @@ type answer struct {
 //
 // Errors: ErrUnknownSchema if the registry says in its own words that there is no such thing, else ErrUnavailable.
 func (r *Registry) get(ctx context.Context, path, ifNoneMatch string, into any) (etag string, unchanged bool, err error) {
-	target, err := r.base.Parse(r.base.EscapedPath() + path)
+	req, err := r.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return "", false, fmt.Errorf("get %s: %w", path, err)
-	}
-	target.User = r.base.User
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return "", false, fmt.Errorf("get %s: %w", path, err)
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
-	if r.token != "" {
-		req.Header.Set("Authorization", "Bearer "+r.token)
+		return "", false, err
 	}
 	if ifNoneMatch != "" {
 		req.Header.Set("If-None-Match", ifNoneMatch)
@@ -75,6 +65,25 @@ func (r *Registry) get(ctx context.Context, path, ifNoneMatch string, into any) 
 		return "", false, fmt.Errorf("get %s: %w: %w", path, ErrUnavailable, err)
 	}
 	return res.Header.Get("ETag"), false, nil
+}
+
+// request begins one exchange with the registry.
+func (r *Registry) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	target, err := r.base.Parse(r.base.EscapedPath() + path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	target.User = r.base.User
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	return req, nil
 }
 
 // transportError takes the URL, which may hold a password, out of the error of an HTTP exchange.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/client"
 	"github.com/accordhq/accord/validator"
 )
@@ -28,6 +30,7 @@ type routes struct {
 	asked    map[string]int
 	bindings string
 	revision int
+	reports  []string
 }
 
 func newRoutes(lock client.Lock) *routes { return &routes{lock: lock, asked: map[string]int{}} }
@@ -84,6 +87,13 @@ func (s *routes) handle(w http.ResponseWriter, req *http.Request) {
 		return true
 	}
 	switch {
+	case is("v1/usage"):
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			panic(err)
+		}
+		s.reports = append(s.reports, string(body))
+		w.WriteHeader(http.StatusNoContent)
 	case is("v1/bindings"):
 		s.answerETag(w, req, strconv.Itoa(s.revision), json.RawMessage(s.bindings))
 	case is("schemas/guids/*"):
@@ -294,6 +304,59 @@ func TestPull(t *testing.T) {
 	if _, err := open(t, "http://registry", client.WithHTTP(s.client())).Pull(t.Context(), orderPlaced); !errors.Is(err, client.ErrUnavailable) {
 		t.Errorf("Pull with the registry away = %v, want ErrUnavailable", err)
 	}
+}
+
+func TestUsageIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := lockOf(t, orderPlaced)
+		s := newRoutes(lock)
+		r := open(t, "http://registry", client.WithHTTP(s.client()), client.WithLock(lockBytes(t, lock)))
+		d := decoder(t, r, client.For[OrderPlaced](orderPlaced, 3), client.WithGroup("payments"))
+		read := func(versions ...int) {
+			t.Helper()
+			for _, v := range versions {
+				if _, err := d.Decode(t.Context(), record(guidOf(t, lock, orderPlaced, v), orderPlaced, placed[v])); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		sent := func() (seqs []int, seen map[int]int64) {
+			seen = map[int]int64{}
+			for _, report := range s.reports {
+				var u catalog.UsageReport // what the registry reads it as
+				if err := json.Unmarshal([]byte(report), &u); err != nil || u.Instance == "" || u.To.IsZero() {
+					t.Fatalf("report %s: %v", report, err)
+				}
+				seqs = append(seqs, int(u.Seq))
+				for _, row := range u.Seen {
+					if row.Role != catalog.RoleRead || row.Group != "payments" || row.Topic != "orders.events" || row.Subject != orderPlaced || row.Bytes == 0 || row.First.IsZero() {
+						t.Errorf("row %+v", row)
+					}
+					seen[row.Version] += row.Records
+				}
+			}
+			return seqs, seen
+		}
+		read(1, 3, 3)
+		time.Sleep(client.UsageEvery)
+		synctest.Wait()
+		time.Sleep(10 * client.UsageEvery) // nothing read, nothing told
+		s.set(func() { s.away = true })
+		read(1)
+		time.Sleep(3 * client.UsageEvery)
+		s.set(func() { s.away = false })
+		time.Sleep(client.UsageEvery)
+		synctest.Wait()
+		read(2)
+		r.Close()
+		seqs, seen := sent()
+		if diff := cmp.Diff([]int{1, 2, 3}, seqs); diff != "" {
+			t.Errorf("seq of the reports taken (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(map[int]int64{1: 2, 2: 1, 3: 2}, seen); diff != "" {
+			t.Errorf("records by version (-want +got):\n%s", diff)
+		}
+	})
 }
 
 const someBindings = `{"revision":%d,"services":{"User:payments":"payments"},"topics":[
