@@ -39,7 +39,7 @@ func kafkaAPIs() map[int16]api {
 		{key: 1, min: 4, max: 15, advertisedMin: 4}, // 16 and later carry broker addresses
 		{key: 2, max: 10},
 		{key: 3, max: 13, handle: (*conn).metadata},
-		{key: 8, max: 10},
+		{key: 8, max: 9, handle: (*conn).offsetCommit}, // 10 names topics by id
 		{key: 9, max: 10},
 		{key: 10, max: 6, handle: (*conn).findCoordinator},
 		{key: 11, max: 9},
@@ -59,7 +59,7 @@ func kafkaAPIs() map[int16]api {
 		{key: 25, max: 4},
 		{key: 26, max: 5, handle: (*conn).endTxn},
 		{key: 27, max: 2},
-		{key: 28, max: 5},
+		{key: 28, max: 5, handle: (*conn).txnOffsetCommit},
 		{key: 29, max: 3},
 		{key: 30, max: 3},
 		{key: 31, max: 3},

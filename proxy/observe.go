@@ -67,6 +67,8 @@ type observer struct {
 	mu           sync.Mutex
 	from         time.Time
 	seen         map[seenKey]*seenCount
+	read         map[readKey]*seenCount
+	positions    map[position]int64 // last commits; outlive the periods
 	accepted     map[acceptedKey]int64
 	rejected     map[rejectedKey]*rejectedCount
 	seenOther    int64
@@ -77,7 +79,7 @@ type observer struct {
 }
 
 func newObserver() *observer {
-	o := &observer{instance: rand.Text(), soon: make(chan struct{}, 1), told: map[string]struct{}{}}
+	o := &observer{instance: rand.Text(), soon: make(chan struct{}, 1), told: map[string]struct{}{}, positions: map[position]int64{}}
 	o.clear(time.Now())
 	return o
 }
@@ -86,6 +88,7 @@ func newObserver() *observer {
 func (o *observer) clear(now time.Time) {
 	o.from = now
 	o.seen, o.accepted, o.rejected = map[seenKey]*seenCount{}, map[acceptedKey]int64{}, map[rejectedKey]*rejectedCount{}
+	o.read = map[readKey]*seenCount{}
 	o.seenOther, o.judgedOther = 0, 0
 }
 
@@ -168,9 +171,9 @@ func (o *observer) reject(who producer, topic string, bad []badRecord, collatera
 func (o *observer) take(now time.Time) Report {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	head := ReportHead{Instance: o.instance, From: o.from, To: now, Sources: []string{"produce"}}
+	head := ReportHead{Instance: o.instance, From: o.from, To: now, Sources: []string{"produce", "groups"}}
 	var r Report
-	if len(o.seen) > 0 || o.seenOther > 0 {
+	if len(o.seen) > 0 || len(o.read) > 0 || o.seenOther > 0 {
 		o.usageSeq++
 		u := &UsageReport{ReportHead: head, Seen: []Seen{}}
 		u.Seq, u.Other = o.usageSeq, o.seenOther
@@ -181,8 +184,14 @@ func (o *observer) take(now time.Time) Report {
 				Version: k.version, Records: c.records, Bytes: c.bytes, First: c.first, Last: c.last,
 			})
 		}
+		for k, c := range o.read {
+			u.Seen = append(u.Seen, Seen{
+				Role: "read", ClientID: k.clientID, Principal: k.principal, Topic: k.topic, Group: k.group,
+				Records: c.records, First: c.first, Last: c.last,
+			})
+		}
 		slices.SortFunc(u.Seen, func(a, b Seen) int {
-			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version), cmp.Compare(a.ClientID, b.ClientID))
+			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ClientID, b.ClientID))
 		})
 		r.Usage = u
 	}

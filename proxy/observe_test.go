@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/accordhq/accord/proxy"
 )
@@ -164,5 +166,66 @@ func TestReportsAreBounded(t *testing.T) {
 	}
 	if rows > proxy.TopRejections || records+other != topics || other != 50 {
 		t.Errorf("%d rows, %d records in rows, %d beside: want at most %d rows and a sum of %d", rows, records, other, proxy.TopRejections, topics)
+	}
+}
+
+// TestReadersAreSeen commits in every version of both requests, and once more further on.
+func TestReadersAreSeen(t *testing.T) {
+	brokers, dial := startBroker(t, t.TempDir())
+	var d desk
+	_, addr, stop := runGate(t, proxy.Config{Brokers: brokers, Dial: dial, Schemas: shop(""), Report: d.take})
+	want := map[string]int64{}
+	send := func(ask kmsg.Request) {
+		t.Helper()
+		conn := dialRaw(t, addr)
+		if _, err := conn.Write(requestFrame(ask)); err != nil {
+			t.Fatal(err)
+		}
+		readAnswer(t, conn)
+	}
+	for version := int16(0); version <= 9; version++ {
+		group := fmt.Sprintf("g%d", version)
+		for _, offset := range []int64{5, 1<<33 + 5, 7} {
+			ask := kmsg.NewPtrOffsetCommitRequest()
+			ask.SetVersion(version)
+			ask.Group, ask.Generation = group, -1
+			part := kmsg.NewOffsetCommitRequestTopicPartition()
+			part.Partition, part.Offset = 1, offset
+			other := part
+			other.Partition = 2
+			topic := kmsg.NewOffsetCommitRequestTopic()
+			topic.Topic, topic.Partitions = "orders.placed", []kmsg.OffsetCommitRequestTopicPartition{part, other}
+			ask.Topics = append(ask.Topics, topic)
+			send(ask)
+		}
+		want[group] = 2 << 33
+	}
+	for version := int16(0); version <= 5; version++ {
+		group := fmt.Sprintf("t%d", version)
+		for _, offset := range []int64{5, 8} {
+			ask := kmsg.NewPtrTxnOffsetCommitRequest()
+			ask.SetVersion(version)
+			ask.Group, ask.TransactionalID = group, "tx"
+			part := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+			part.Offset = offset
+			topic := kmsg.NewTxnOffsetCommitRequestTopic()
+			topic.Topic, topic.Partitions = "orders.placed", []kmsg.TxnOffsetCommitRequestTopicPartition{part}
+			ask.Topics = append(ask.Topics, topic)
+			send(ask)
+		}
+		want[group] = 3
+	}
+	stop()
+	got := map[string]int64{}
+	for _, r := range d.reports {
+		for _, row := range r.Usage.Seen {
+			if row.Role != "read" || row.Topic != "orders.placed" || row.ClientID != "raw" {
+				t.Errorf("row = %+v", row)
+			}
+			got[row.Group] += row.Records
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records read by group: want (-), got (+):\n%s", diff)
 	}
 }

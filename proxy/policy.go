@@ -248,7 +248,7 @@ func matchesAny(patterns []string, topic string) bool {
 	return false
 }
 
-// promise returns the promise about a subject on this topic.
+// promiseOf returns the promise about a subject on this topic.
 func promiseOf(promises []validator.Promise, subject string) *validator.Promise {
 	for i := range promises {
 		if promises[i].Subject == subject {

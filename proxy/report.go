@@ -17,22 +17,24 @@ type ReportHead struct {
 	Seq      int64     `json:"seq"`      // from 1
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
-	Sources  []string  `json:"sources"` // what this gate can see at all: produce
+	Sources  []string  `json:"sources"` // what this gate can see at all: produce, groups (their commits)
 	Other    int64     `json:"other"`   // records that found no place in the rows
 }
 
-// UsageReport counts who wrote what.
+// UsageReport counts who wrote and read what.
 type UsageReport struct {
 	ReportHead
 	Seen []Seen `json:"seen"`
 }
 
-// Seen is one row of a UsageReport. Subject and Version are empty for records that were not judged.
+// Seen is one row of a UsageReport. Subject and Version are empty for records that were not judged, and for readers: their
+// records are about the distance between the group's commits.
 type Seen struct {
-	Role      string    `json:"role"` // write
+	Role      string    `json:"role"` // write or read
 	ClientID  string    `json:"client_id,omitempty"`
 	Principal string    `json:"principal,omitempty"`
 	Topic     string    `json:"topic"`
+	Group     string    `json:"group,omitempty"`
 	Context   string    `json:"context,omitempty"`
 	Subject   string    `json:"subject,omitempty"`
 	Version   int32     `json:"version,omitempty"`

@@ -112,6 +112,7 @@ func TestBadFramesCloseTheConnectionAndNothingElse(t *testing.T) {
 		{name: "produce without a body", bytes: frame(0, 9, 0), want: "(key 0, version 9)"},
 		{name: "produce that claims two billion topics", bytes: manyTopics, want: "produce request is cut"},
 		{name: "end of transaction in pieces", bytes: frame(26, 3, 0, 9), want: "(key 26, version 3)"},
+		{name: "commit in pieces", bytes: frame(8, 5, 0, 1, 'g', 0, 0), want: "commit is cut (key 8, version 5)"},
 		{name: "client id longer than the frame", bytes: append([]byte{0, 0, 0, 10, 0, 0, 0, 9, 0, 0, 0, 7}, 0x7f, 0xff), want: "client id is cut"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
