@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -99,19 +98,9 @@ func (a *API) listContexts(ctx context.Context, in *contextsInput, _ *none) ([]s
 }
 
 func (a *API) deleteContext(ctx context.Context, in *contextInput, _ *none) (none, error) {
-	scope := catalog.Name{Context: contextOf(in.Context)}
-	left, err := a.registry.Subjects(ctx, catalog.Query{Context: &scope.Context, Include: catalog.WithDeleted, Limit: 1})
-	if err != nil {
-		return none{}, err
+	context := contextOf(in.Context)
+	if context == "" {
+		return none{}, &catalog.Error{Reason: catalog.ContextNotEmpty}
 	}
-	if len(left) > 0 || scope.Context == "" {
-		return none{}, &catalog.Error{Reason: catalog.ContextNotEmpty, Name: scope}
-	}
-	if _, err := a.registry.DeleteConfig(ctx, scope); err != nil && !errors.Is(err, catalog.SubjectNotFound) {
-		return none{}, err
-	}
-	if _, err := a.registry.DeleteMode(ctx, scope, true); err != nil && !errors.Is(err, catalog.SubjectNotFound) {
-		return none{}, err
-	}
-	return none{}, nil
+	return none{}, a.registry.DeleteContext(ctx, context)
 }

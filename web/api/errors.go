@@ -19,7 +19,7 @@ type fault struct {
 	pointer string // into what was sent
 	request string // ID, on answers that tell nothing else
 	native  bool
-	more    map[string]any // members beside the message, for clients that take them
+	more    any // an object of members beside the message, for clients that take them
 }
 
 // Error is the message.
@@ -66,7 +66,7 @@ type problem struct {
 	Title   string `json:"title" example:"Not Found"`
 	Status  int    `json:"status" example:"404"`
 	Detail  string `json:"detail" example:"Subject 'orders.OrderPlaced' not found."`
-	Code    int    `json:"code" doc:"The code of Confluent's routes for the same fault." example:"40401"`
+	Code    int    `json:"error_code" doc:"The code of Confluent's routes for the same fault." example:"40401"`
 	Pointer string `json:"pointer,omitempty" doc:"JSON Pointer to what is wrong in what was sent."`
 	Request string `json:"request,omitempty" doc:"ID of the request in the server's log."`
 }
@@ -75,10 +75,10 @@ type problem struct {
 func (f *fault) MarshalJSON() ([]byte, error) {
 	var body any = errorBody{f.code, f.message}
 	if f.native {
-		body = problem{http.StatusText(f.GetStatus()), f.GetStatus(), f.message, f.code, f.pointer, f.request}
+		body = f.problem()
 	}
 	b, err := encode(body)
-	if err != nil || len(f.more) == 0 {
+	if err != nil || f.more == nil {
 		return b, err
 	}
 	more, err := encode(f.more)
@@ -86,6 +86,11 @@ func (f *fault) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	return append(append(b[:len(b)-1], ','), more[1:]...), nil
+}
+
+// problem is the fault as native routes tell it.
+func (f *fault) problem() problem {
+	return problem{http.StatusText(f.GetStatus()), f.GetStatus(), f.message, f.code, f.pointer, f.request}
 }
 
 // encode is JSON as all answers are: nothing escaped for HTML, no newline at the end.
@@ -149,7 +154,7 @@ func (a *API) faultOf(ctx context.Context, err error) *fault {
 		return f
 	}
 	if e, ok := errors.AsType[*catalog.Incompatible](err); ok {
-		return incompatible(ctx, e)
+		return a.incompatible(ctx, e)
 	}
 	if e, ok := errors.AsType[*catalog.Error](err); ok {
 		if say, ok := reasons[e.Reason]; ok {

@@ -107,10 +107,15 @@ func humaConfig(doc *huma.OpenAPI, media string) huma.Config {
 	}
 }
 
+// documented is what the document says about a route.
+func documented(doc *huma.OpenAPI, rt route) *huma.Operation {
+	item := doc.Paths[rt.path]
+	return map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete}[rt.method]
+}
+
 // operationOf reads back what the document says about a route.
 func operationOf(doc *huma.OpenAPI, rt route) Operation {
-	item := doc.Paths[rt.path]
-	op := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete}[rt.method]
+	op := documented(doc, rt)
 	o := Operation{
 		ID: rt.id, Method: rt.method, Path: rt.path, Tag: rt.tag, Summary: rt.summary, Description: rt.about, Native: rt.native, Status: rt.status,
 	}

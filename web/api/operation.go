@@ -62,7 +62,7 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 	}
 	kept := &rt
 	a.routes[rt.method+" "+rt.path] = kept
-	op := a.describe(rt, reflect.TypeFor[B](), reflect.TypeFor[O]())
+	op := a.describe(rt, reflect.TypeFor[O]())
 	huma.Register(host, op, func(ctx context.Context, in *I) (*output[O], error) {
 		var body B
 		out := &output[O]{Status: kept.status}
@@ -80,6 +80,11 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 		}
 		return out, nil
 	})
+	if rt.request != "" {
+		// Told to the document alone, and so late: huma would read a body that it knows of, and complain in its own words.
+		schema := a.doc.Components.Schemas.Schema(reflect.TypeFor[B](), true, rt.id+"Request")
+		documented(a.doc, rt).RequestBody = &huma.RequestBody{Required: true, Content: contents(rt.mediaTypes(), schema, example(rt.request))}
+	}
 	a.operations = append(a.operations, operationOf(a.doc, rt))
 }
 
@@ -87,7 +92,7 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 func (a *API) mount(rt route, h http.Handler) {
 	pattern := rt.method + " " + rt.path
 	a.routes[pattern] = &rt
-	op := a.describe(rt, reflect.TypeFor[none](), reflect.TypeFor[raw]())
+	op := a.describe(rt, reflect.TypeFor[raw]())
 	a.doc.AddOperation(&op)
 	a.router.HandleFunc(pattern, h.ServeHTTP)
 	a.operations = append(a.operations, operationOf(a.doc, rt))
@@ -146,24 +151,26 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// describe makes huma's description of a route.
-func (a *API) describe(rt route, body, answer reflect.Type) huma.Operation {
+// mediaTypes are those of bodies and answers.
+func (rt route) mediaTypes() []string {
+	if rt.native {
+		return []string{mediaJSON}
+	}
+	return mediaOut
+}
+
+// describe makes huma's description of a route, but for its body.
+func (a *API) describe(rt route, answer reflect.Type) huma.Operation {
 	schemas := a.doc.Components.Schemas
 	op := huma.Operation{
 		Method: rt.method, Path: rt.path, OperationID: rt.id, Tags: []string{rt.tag}, Summary: rt.summary, Description: rt.about,
 		DefaultStatus: rt.status, SkipValidateParams: true, Responses: map[string]*huma.Response{},
 	}
-	types := mediaOut
-	if rt.native {
-		types = []string{mediaJSON}
-	}
-	if rt.request != "" {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: contents(types, schemas.Schema(body, true, rt.id+"Request"), example(rt.request))}
-	}
 	good := &huma.Response{Description: http.StatusText(rt.status), Headers: map[string]*huma.Param{headerRevision: {
 		Description: "Newest change that this answer may show", Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int64"},
 	}}}
 	if rt.answer != "" {
+		types := rt.mediaTypes()
 		if rt.produces != "" {
 			types = []string{rt.produces}
 		}
