@@ -48,6 +48,7 @@ type API struct {
 	log        *slog.Logger
 	router     *router
 	routes     map[string]*route // by pattern
+	declared   []*route          // the same, in order
 	metrics    *metrics
 	slots      chan struct{} // one for each request being served
 	waiters    chan struct{} // one for each long poll
@@ -88,12 +89,17 @@ func New(c Config) *API {
 	a.confluentMode()
 	a.confluentCluster()
 	a.nativeSubjects()
+	a.nativeBindings()
 	a.nativeCheck()
 	a.nativeLenses()
 	a.nativeChanges()
 	a.nativeDocuments()
 	a.nativeReports()
 	a.nativeProcess()
+	tidy(a.doc)
+	for _, rt := range a.declared {
+		a.operations = append(a.operations, operationOf(a.doc, *rt))
+	}
 	return a
 }
 

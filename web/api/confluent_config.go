@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -183,15 +182,20 @@ func (a *API) putConfig(ctx context.Context, subject string, b *configChange) (c
 	return *b, nil
 }
 
-// deleteConfig forgets a configuration. A context always has one, if only the one it inherits.
+// deleteConfig forgets a configuration. A context always has one, if only by inheritance: the answer is what held.
 func (a *API) deleteConfig(ctx context.Context, subject string) (configBody, error) {
 	scope, err := nameOf(ctx, subject)
 	if err != nil {
 		return configBody{}, err
 	}
-	was, err := a.registry.DeleteConfig(ctx, scope)
-	if scope.Subject == "" && errors.Is(err, catalog.SubjectNotFound) {
-		was, err = a.registry.Config(ctx, scope, true)
+	if scope.Subject != "" {
+		was, err := a.registry.DeleteConfig(ctx, scope)
+		return configOf(was), err
 	}
-	return configOf(was), err
+	held, err := a.registry.Config(ctx, scope, true)
+	if err != nil {
+		return configBody{}, err
+	}
+	_, err = a.registry.DeleteConfig(ctx, scope)
+	return configOf(held), err
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/accordhq/accord/catalog"
@@ -94,15 +93,20 @@ func (a *API) putMode(ctx context.Context, subject string, b *modeBody, force fl
 	return modeBody{string(m)}, nil
 }
 
-// deleteMode forgets a mode. A context always has one, if only the one it inherits.
+// deleteMode forgets a mode. A context always has one, if only by inheritance: the answer is what held.
 func (a *API) deleteMode(ctx context.Context, subject string, recursive flag) (modeBody, error) {
 	scope, err := nameOf(ctx, subject)
 	if err != nil {
 		return modeBody{}, err
 	}
-	was, err := a.registry.DeleteMode(ctx, scope, recursive.on())
-	if scope.Subject == "" && errors.Is(err, catalog.SubjectNotFound) {
-		was, err = a.registry.Mode(ctx, scope, true)
+	if scope.Subject != "" {
+		was, err := a.registry.DeleteMode(ctx, scope, recursive.on())
+		return modeBody{string(was)}, err
 	}
-	return modeBody{string(was)}, err
+	held, err := a.registry.Mode(ctx, scope, true)
+	if err != nil {
+		return modeBody{}, err
+	}
+	_, err = a.registry.DeleteMode(ctx, scope, recursive.on())
+	return modeBody{string(held)}, err
 }

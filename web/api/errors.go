@@ -156,6 +156,9 @@ func (a *API) faultOf(ctx context.Context, err error) *fault {
 	if e, ok := errors.AsType[*catalog.Incompatible](err); ok {
 		return a.incompatible(ctx, e)
 	}
+	if e, ok := errors.AsType[*catalog.RefutedLens](err); ok {
+		return refuted(e)
+	}
 	if e, ok := errors.AsType[*catalog.Error](err); ok {
 		if say, ok := reasons[e.Reason]; ok {
 			if e.Err != nil && say.code/100 == 500 {
@@ -202,16 +205,33 @@ func schemaID(e *catalog.Error) any {
 }
 func detail(e *catalog.Error) any { return e.Detail }
 
+// spelled is a subject that may not be one: as it was sent.
+func spelled(e *catalog.Error) any {
+	if e.Name.Context == "" {
+		return e.Name.Subject
+	}
+	return e.Name.String()
+}
+
+// inside is the place with what lies below it.
+func inside(e *catalog.Error) any {
+	words := fmt.Sprint(place(e))
+	if e.Detail != "" && e.Err != nil {
+		words += ": " + e.Err.Error()
+	}
+	return words
+}
+
 // scope is the context as Confluent prints it: the default one as nothing.
 func scope(e *catalog.Error) any { return e.Name.Context }
 
 // place is the detail with the JSON Pointer it is about.
 func place(e *catalog.Error) any {
 	words := e.Detail
-	if words == "" && e.Err != nil {
+	switch {
+	case words == "" && e.Err != nil:
 		words = e.Err.Error()
-	}
-	if words == "" {
+	case words == "":
 		words = string(e.Reason)
 	}
 	if e.Pointer != "" {
@@ -245,7 +265,7 @@ var reasons = map[catalog.Reason]saying{
 	catalog.NoMode:               say(40409, "Subject '%s' does not have subject-level mode configured", subject),
 	catalog.DocumentNotFound:     say(404, "Document %s not found", detail),
 	catalog.InvalidSchema:        say(42201, "Invalid schema of type JSON, details: %s", place),
-	catalog.ReferenceNotFound:    say(42201, "Invalid schema of type JSON, details: %s", place),
+	catalog.ReferenceNotFound:    say(42201, "Invalid schema of type JSON, details: reference not found: %s", place),
 	catalog.GUIDCollision:        say(42201, "Invalid schema of type JSON, details: its GUID means another schema"),
 	catalog.EmptySchema:          say(42201, "Empty schema"),
 	catalog.NotNextVersion:       say(42201, "Version is not one more than previous version"),
@@ -262,12 +282,13 @@ var reasons = map[catalog.Reason]saying{
 	catalog.Referenced:           say(42206, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%s}.", subject, version),
 	catalog.ChainNeeded:          say(42206, "Subject '%s' Version %s is needed by a chain of lenses: %s", subject, version, detail),
 	catalog.IDMismatch:           say(42207, "The ID of an imported schema does not match the existing ID"),
-	catalog.InvalidSubject:       say(42208, "The specified subject '%s' is not a valid.", subject),
+	catalog.InvalidSubject:       say(42208, "The specified subject '%s' is not a valid.", spelled),
 	catalog.TooLarge:             say(42209, "Register operation failed because schema is too large"),
 	catalog.InvalidRuleSet:       say(42210, "Invalid ruleset: %s", place),
 	catalog.InvalidLens:          say(42210, "Invalid lens: %s", place),
 	catalog.ContextNotEmpty:      say(42211, "The specified context '%s' is not empty.", func(e *catalog.Error) any { return e.Name.ContextName() }),
-	catalog.InvalidDocument:      say(422, "Invalid document: %s", place),
+	catalog.InvalidDocument:      say(422, "Invalid document: %s", inside),
+	catalog.LensNotFound:         say(404, "Version %s of subject '%s' has no lens", version, subject),
 	catalog.NoLensPath:           say(422, "No lens leads there: %s", place),
 	catalog.WrongDirection:       say(422, "Wrong direction: %s", place),
 	catalog.TooMany:              say(413, "Too many: %s", detail),

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,6 +123,24 @@ func description(p *compat.Pairing) string {
 		b.WriteString("…")
 	}
 	return b.String()
+}
+
+// refutedBody is the event that a lens does not carry.
+type refutedBody struct {
+	From   int             `json:"from"`
+	To     int             `json:"to"`
+	Law    string          `json:"law"`
+	Event  json.RawMessage `json:"event,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"`
+}
+
+// refuted is the 409 of a lens: only our own clients send one, and they read members that they do not know.
+func refuted(e *catalog.RefutedLens) *fault {
+	return &fault{
+		code:    codeIncompatible,
+		message: fmt.Sprintf("The lens from version %d to %d of subject '%s' does not hold (%s): %s. %s", e.From, e.To, e.Name, e.Law, e.Detail, cut(string(e.Event), MaxMessageEvent)),
+		more:    refutedBody{e.From, e.To, e.Law, e.Event, e.Result},
+	}
 }
 
 // incompatible is the 409 of a registration.

@@ -142,9 +142,26 @@ func changeOf(c catalog.Change, whole bool) changeBody {
 		Version: c.Version, ID: c.ID, GUID: c.GUID, Reason: c.Reason, Commit: c.Commit,
 	}
 	if whole {
-		b.Before, b.After = c.Before, c.After
+		b.Before, b.After = policyText(c.Op, c.Before), policyText(c.Op, c.After)
 	}
 	return b
+}
+
+// policyText shows a kept policy as the routes that set it do: only the configuration, or only the mode.
+func policyText(op catalog.Op, kept json.RawMessage) json.RawMessage {
+	var p catalog.Policy
+	if op != catalog.OpConfig && op != catalog.OpMode || len(kept) == 0 || json.Unmarshal(kept, &p) != nil {
+		return kept
+	}
+	var part any = p.Config
+	if op == catalog.OpMode {
+		part = modeBody{string(p.Mode)}
+	}
+	text, err := encode(part)
+	if err != nil {
+		return kept
+	}
+	return text
 }
 
 // auditPages bounds how many pages of the history one question of the audit reads.

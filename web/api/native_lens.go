@@ -81,8 +81,8 @@ type putLensInput struct {
 }
 
 const (
-	exampleLens   = `{"ops":[{"rename":{"from":"/total","to":"/amount"}}]}`
-	exampleReport = `{"up":{"verdict":"proved"},"down":{"verdict":"proved"}}`
+	exampleLens   = `{"from":2,"ops":[{"op":"move","from":"/total","to":"/amount"}]}`
+	exampleReport = `{"up":{"proved":"proved"},"down":{"proved":"proved"},"chain":{},"inferred":[],"lost":{},"seed":"1","rev":1,"took_ms":3}`
 )
 
 // nativeLenses serves lenses and what they do to events.
@@ -105,11 +105,11 @@ func (a *API) nativeLenses() {
 	})
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "getLens", tag: tagLenses, summary: "Read the lens that leads to a version",
-		answer: `{"lens":` + exampleLens + `,"rev":1,"report":` + exampleReport + `}`, codes: []int{40401, 40402, 40403, 42202},
+		answer: `{"lens":` + exampleLens + `,"rev":1,"report":` + exampleReport + `}`, codes: []int{404, 40401, 40402, 42202},
 	}, a.getLens)
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens/report", id: "getLensReport", tag: tagLenses, summary: "Read what the proof of a lens found",
-		answer: exampleReport, codes: []int{40401, 40402, 40403, 42202},
+		answer: exampleReport, codes: []int{404, 40401, 40402, 42202},
 	}, func(ctx context.Context, in *lensInput, _ *none) (json.RawMessage, error) {
 		lens, err := a.getLens(ctx, in, nil)
 		if err == nil && len(lens.Report) == 0 {
@@ -121,11 +121,11 @@ func (a *API) nativeLenses() {
 		native: true, method: http.MethodPut, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "putLens", tag: tagLenses, summary: "Add or replace the lens that leads to a version",
 		about:   "It is proved as at registration. Replacing one needs its revision in If-Match.",
 		request: `{"lens":` + exampleLens + `}`, answer: `{"lens":` + exampleLens + `,"rev":2,"report":` + exampleReport + `}`,
-		codes: []int{40401, 40402, 412, 42202, 42205, 42210},
+		codes: []int{409, 40401, 40402, 412, 42202, 42205, 42210},
 	}, a.putLens)
 	add(a, route{
 		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/versions/{version}/lens/check", id: "checkLens", tag: tagLenses, summary: "Prove a lens without storing it",
-		request: `{"lens":` + exampleLens + `}`, answer: exampleReport, codes: []int{40401, 40402, 42202, 42210},
+		request: `{"lens":` + exampleLens + `}`, answer: exampleReport, codes: []int{409, 40401, 40402, 42202, 42210},
 	}, func(ctx context.Context, in *lensInput, b *lensChange) (catalog.LensReport, error) {
 		name, n, err := versionPath(ctx, in.Subject, in.Version)
 		if err != nil {

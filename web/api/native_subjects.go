@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,6 +93,29 @@ func (a *API) nativeSubjects() {
 		about:  "One call and a fixed number of queries, whatever the number of subjects.",
 		answer: `{"subjects":[{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3}],"revision":42}`, codes: []int{42208},
 	}, a.listSubjectsExpanded)
+	add(a, route{
+		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/undelete", id: "undelete", tag: tagNative, summary: "Bring soft-deleted versions back",
+		about:   "Each is judged against the versions that are live now.",
+		request: `{"versions":[2]}`, answer: `{"versions":[2]}`, codes: []int{409, 40402, 40407, 42201, 42205, 42208},
+	}, func(ctx context.Context, in *castInput, b *versionNumbers) (versionNumbers, error) {
+		name, err := nameOf(ctx, in.Subject)
+		if err != nil {
+			return versionNumbers{}, err
+		}
+		if len(b.Versions) == 0 {
+			return versionNumbers{}, badRequest("versions is empty")
+		}
+		numbers, err := a.registry.Undelete(ctx, name, b.Versions)
+		if e, ok := errors.AsType[*catalog.Error](err); ok && e.Reason == catalog.VersionNotDeleted {
+			return versionNumbers{}, &fault{code: 40407, message: fmt.Sprintf("Subject '%s' Version %d is not soft-deleted", name, e.Version)}
+		}
+		return versionNumbers{numbers}, err
+	})
+}
+
+// versionNumbers are versions of a subject.
+type versionNumbers struct {
+	Versions []int `json:"versions"`
 }
 
 func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (subjectList, error) {

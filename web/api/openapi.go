@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -93,6 +94,54 @@ func newDocument(c Config) *huma.OpenAPI {
 	}
 }
 
+// tidy says the truth where huma cannot know it: lists are never null, members that we do not know are ignored, and
+// each parameter shows its example.
+func tidy(doc *huma.OpenAPI) {
+	var walk func(*huma.Schema)
+	walk = func(s *huma.Schema) {
+		if s == nil {
+			return
+		}
+		if s.Type == huma.TypeArray {
+			s.Nullable = false
+		}
+		if closed, ok := s.AdditionalProperties.(bool); ok && !closed {
+			s.AdditionalProperties = nil
+		}
+		if below, ok := s.AdditionalProperties.(*huma.Schema); ok {
+			walk(below)
+		}
+		walk(s.Items)
+		for _, p := range s.Properties {
+			walk(p)
+		}
+	}
+	all := doc.Components.Schemas.Map()
+	delete(all, "ErrorModel") // huma's own envelope, which no answer of ours has
+	delete(all, "ErrorDetail")
+	for _, s := range all {
+		walk(s)
+	}
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				walk(p.Schema)
+				if p.Example == nil && p.Schema != nil && len(p.Schema.Examples) > 0 {
+					p.Example, p.Schema.Examples = p.Schema.Examples[0], nil
+				}
+			}
+			for _, r := range op.Responses {
+				for _, m := range r.Content {
+					walk(m.Schema)
+				}
+			}
+		}
+	}
+}
+
 // document is the OpenAPI document as JSON.
 func (a *API) document() (json.RawMessage, error) { return a.doc.MarshalJSON() }
 
@@ -127,8 +176,8 @@ func operationOf(doc *huma.OpenAPI, rt route) Operation {
 				one.Description = p.Schema.Description
 			}
 		}
-		if s, ok := p.Example.(string); ok {
-			one.Example = s
+		if p.Example != nil {
+			one.Example = fmt.Sprint(p.Example)
 		}
 		o.Parameters = append(o.Parameters, one)
 	}
@@ -159,7 +208,7 @@ func contentOf(doc *huma.OpenAPI, content map[string]*huma.MediaType, example st
 	return c
 }
 
-// maxInline bounds how deep references are followed: no schema of ours nests deeper.
+// maxInline bounds how many references are followed inside each other: no schema of ours nests deeper.
 const maxInline = 12
 
 // inline replaces each $ref to a component by the component.
@@ -175,7 +224,7 @@ func inline(doc *huma.OpenAPI, schema json.RawMessage, depth int) json.RawMessag
 			}
 		}
 		for k, v := range object {
-			object[k] = inline(doc, v, depth+1)
+			object[k] = inline(doc, v, depth)
 		}
 		if b, err := json.Marshal(object); err == nil {
 			return b
@@ -184,7 +233,7 @@ func inline(doc *huma.OpenAPI, schema json.RawMessage, depth int) json.RawMessag
 	var list []json.RawMessage
 	if json.Unmarshal(schema, &list) == nil {
 		for i, v := range list {
-			list[i] = inline(doc, v, depth+1)
+			list[i] = inline(doc, v, depth)
 		}
 		if b, err := json.Marshal(list); err == nil {
 			return b

@@ -48,6 +48,13 @@ type output[O any] struct {
 	Body   O
 }
 
+// declare keeps what a route says about itself.
+func (a *API) declare(rt route) *route {
+	a.declared = append(a.declared, &rt)
+	a.routes[rt.method+" "+rt.path] = &rt
+	return &rt
+}
+
 // add serves an operation: I are the parameters, B is the body, O the answer.
 func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, error)) {
 	if rt.status == 0 {
@@ -60,8 +67,7 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 	if rt.native {
 		host = a.native
 	}
-	kept := &rt
-	a.routes[rt.method+" "+rt.path] = kept
+	kept := a.declare(rt)
 	op := a.describe(rt, reflect.TypeFor[O]())
 	huma.Register(host, op, func(ctx context.Context, in *I) (*output[O], error) {
 		var body B
@@ -85,17 +91,14 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 		schema := a.doc.Components.Schemas.Schema(reflect.TypeFor[B](), true, rt.id+"Request")
 		documented(a.doc, rt).RequestBody = &huma.RequestBody{Required: true, Content: contents(rt.mediaTypes(), schema, example(rt.request))}
 	}
-	a.operations = append(a.operations, operationOf(a.doc, rt))
 }
 
 // mount serves an operation by a handler of someone else, who takes no parameters.
 func (a *API) mount(rt route, h http.Handler) {
-	pattern := rt.method + " " + rt.path
-	a.routes[pattern] = &rt
+	a.declare(rt)
 	op := a.describe(rt, reflect.TypeFor[raw]())
 	a.doc.AddOperation(&op)
-	a.router.HandleFunc(pattern, h.ServeHTTP)
-	a.operations = append(a.operations, operationOf(a.doc, rt))
+	a.router.HandleFunc(rt.method+" "+rt.path, h.ServeHTTP)
 }
 
 // decode reads the body as JSON; unknown members are ignored.
@@ -123,7 +126,7 @@ func decodeJSON(b []byte, into any) error {
 		return badRequest(fmt.Sprintf("Malformed JSON at offset %d: %s", e.Offset, e))
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return badRequest(fmt.Sprintf("Malformed JSON at offset %d: %s is a %s, want %s", e.Offset, memberName(e.Field), e.Value, kindName(e.Type)))
+		return badRequest(fmt.Sprintf("Malformed JSON at offset %d: %s must be of type %s, not %s", e.Offset, memberName(e.Field), kindName(e.Type), e.Value))
 	}
 	return badRequest("Malformed JSON: " + err.Error())
 }
@@ -214,7 +217,7 @@ var (
 // all are the codes of a route, ascending by status.
 func (rt route) all() []int {
 	if rt.always {
-		return rt.codes
+		return append([]int{http.StatusInternalServerError}, rt.codes...)
 	}
 	codes := slices.Concat(common, rt.codes)
 	if rt.request != "" {

@@ -55,6 +55,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), request: r, header: w.Header()}
 	answer := &answer{ResponseWriter: w, revision: func() catalog.Rev { return a.registry.Status().Revision }}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		answer.match = strings.Join(r.Header.Values("If-None-Match"), ",")
+	}
 	w.Header().Set(headerRequest, c.id)
 	segments := segmentsOf(r.URL.EscapedPath())
 	segments, c.context = cutContext(segments)
@@ -199,13 +202,18 @@ func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)]
 type answer struct {
 	http.ResponseWriter
 	revision func() catalog.Rev
-	status   int
+	match    string // If-None-Match of a GET
+	status   int    // 0 = nothing was sent yet
 }
 
 // WriteHeader sends the header with the newest revision that this replica knows.
 func (w *answer) WriteHeader(status int) {
 	if w.status != 0 {
 		return
+	}
+	if status == http.StatusOK && w.match != "" && matches(w.match, w.Header().Get("ETag")) {
+		status = http.StatusNotModified
+		w.Header().Del("Content-Type")
 	}
 	w.status = status
 	if w.Header().Get(headerRevision) == "" {
@@ -219,7 +227,23 @@ func (w *answer) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
+	if w.status == http.StatusNotModified {
+		return len(b), nil
+	}
 	return w.ResponseWriter.Write(b)
+}
+
+// matches says whether If-None-Match names an ETag. Source: RFC 9110, section 13.1.2.
+func matches(match, etag string) bool {
+	if etag == "" {
+		return false
+	}
+	for one := range strings.SplitSeq(match, ",") {
+		if one = strings.TrimPrefix(strings.TrimSpace(one), "W/"); one == etag || one == "*" {
+			return true
+		}
+	}
+	return false
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -72,13 +72,13 @@ func serve(t *testing.T, change ...func(*api.Config)) string {
 //
 // Headers of the answer are compared where the transcript names them. Lines that begin with # are comments.
 type exchange struct {
-	comment         []string
-	method, target  string
-	header          []string
-	body            string
-	status          string
-	expect          []string // headers of the answer
-	answer          string
+	comment        []string
+	method, target string
+	header         []string
+	body           string
+	status         string
+	expect         []string // headers of the answer
+	answer         string
 }
 
 func TestTranscripts(t *testing.T) {
