@@ -124,7 +124,7 @@ func (s *shop) read(w *httptest.ResponseRecorder, into any) {
 func (s *shop) await(id string, want event.Status) views.Order {
 	s.t.Helper()
 	var o views.Order
-	for range 600 {
+	for range 1800 {
 		w := s.do("GET", "/orders/"+id, "")
 		if w.Code == http.StatusOK {
 			s.read(w, &o)
@@ -134,7 +134,7 @@ func (s *shop) await(id string, want event.Status) views.Order {
 		}
 		time.Sleep(100 * time.Millisecond) // virtual
 	}
-	s.t.Fatalf("%s is %s (%s) after a minute, want %s", id, o.Status, o.Reason, want)
+	s.t.Fatalf("%s is %s (%s) after three minutes, want %s", id, o.Status, o.Reason, want)
 	return o
 }
 

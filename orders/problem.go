@@ -47,7 +47,7 @@ func problemOf(err error) *problem {
 	if invalid, ok := errors.AsType[*client.InvalidError](err); ok {
 		p := fault(http.StatusBadRequest, "the body is not a valid "+invalid.Subject)
 		for _, v := range invalid.Violations {
-			p.Errors = append(p.Errors, pointedFault{Pointer: v.Address, Detail: v.Message})
+			p.Errors = append(p.Errors, pointedFault{Pointer: v.Pointer, Detail: v.Message})
 		}
 		return p
 	}
