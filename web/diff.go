@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -284,20 +285,25 @@ type jsonValue struct{ Brief, Rest string }
 const maxBrief = 60
 
 func newValue(text string) jsonValue {
-	var schema map[string]json.RawMessage
-	if json.Unmarshal([]byte(text), &schema) == nil && len(schema) > 0 {
-		brief := "a schema"
-		if t, ok := schema["type"]; ok {
-			brief = plain(t)
+	switch {
+	case strings.HasPrefix(text, "{"):
+		v := jsonValue{Brief: "a schema"}
+		if m := typeMember.FindStringSubmatch(text); m != nil {
+			v.Brief = m[1]
 		}
-		return jsonValue{Brief: brief, Rest: text}
-	}
-	if len(text) > maxBrief {
+		if json.Valid([]byte(text)) { // compat cuts what is very long
+			v.Rest = text
+		}
+		return v
+	case len(text) > maxBrief:
 		runes := []rune(text)
 		return jsonValue{Brief: string(runes[:min(len(runes), maxBrief)]) + "…", Rest: text}
 	}
 	return jsonValue{Brief: text}
 }
+
+// typeMember finds the first type that a schema's text names.
+var typeMember = regexp.MustCompile(`"type":"([a-z]+)"`)
 
 // byPlace puts changes of the same place beside each other, in the order in which the places come first.
 func byPlace(changes []compat.Change) []compat.Change {

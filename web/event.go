@@ -386,6 +386,9 @@ func (c *chainStep) proved(report json.RawMessage) {
 func lensWords(v catalog.LensVerdict) string {
 	switch {
 	case v.Verdict == catalog.LensTested && v.Samples > 0:
+		if v.Samples == 1 {
+			return "tested on 1 event"
+		}
 		return fmt.Sprintf("tested on %d events", v.Samples)
 	case v.Verdict == catalog.LensOneWay:
 		return "not possible"

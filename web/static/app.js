@@ -123,10 +123,12 @@
       if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
         e.preventDefault();
         mark((at + (e.key === 'ArrowDown' ? 1 : -1) + hits.length + (at < 0 && e.key === 'ArrowUp' ? 1 : 0)) % hits.length);
-      } else if (e.key === 'Enter' && at >= 0) {
-        e.preventDefault();
-        location.href = hits[at].href;
       }
+    });
+    form.addEventListener('submit', (e) => {
+      if (list.hidden || at < 0) return;
+      e.preventDefault();
+      location.href = hits[at].href;
     });
     addEventListener('keydown', (e) => {
       const typing = e.target.closest && e.target.closest('input, textarea, select, [contenteditable]');
