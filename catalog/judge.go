@@ -173,8 +173,6 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	defer done()
 	began := time.Now()
 	defer func() { judgeSeconds.Observe(time.Since(began).Seconds()) }()
-	ctx, cancel := context.WithTimeout(ctx, JudgeBudget)
-	defer cancel()
 
 	config := s.Policies.Config()
 	next, err := compat.Compile(p.compiled)
@@ -182,7 +180,9 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 		return Judgement{}, limitError(err)
 	}
 	j := Judgement{Level: config.Compatibility}
-	if j.Report, err = r.compare(ctx, j.Level, config.CompatibilityPolicy, next, history); err != nil {
+	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
+	defer cancel()
+	if j.Report, err = r.compare(deciding, j.Level, config.CompatibilityPolicy, next, history); err != nil {
 		return Judgement{}, err
 	}
 	j.Passes = j.Report.Passes

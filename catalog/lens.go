@@ -373,7 +373,7 @@ func (r *Registry) proveStored(ctx context.Context, s *Subject, number int, doc 
 		return LensReport{}, nil, err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(ctx, JudgeBudget)
+	ctx, cancel := context.WithTimeout(ctx, RegisterDeadline)
 	defer cancel()
 	report, err := r.proveLens(ctx, &below, next, lens)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -28,6 +29,7 @@ type LensReport struct {
 	Chain    map[string]string `json:"chain"`
 	Inferred []string          `json:"inferred"` // addresses in the new version
 	Lost     LensLosses        `json:"lost"`
+	Changed  []string          `json:"changed,omitempty"` // addresses that come home from a way up and down said another way
 	Seed     string            `json:"seed"`
 	Rev      int               `json:"rev"`
 	TookMS   int64             `json:"took_ms"`
@@ -91,7 +93,7 @@ func (r *Registry) proveLens(ctx context.Context, s *Subject, next *compat.Schem
 		Lost: LensLosses{Up: orEmpty(losses.Up.Lost), Down: orEmpty(losses.Down.Lost)},
 		Seed: strconv.Itoa(proofSeed), Rev: 1,
 	}
-	p := proof{ctx: ctx, name: s.Name, from: last.Number, to: s.Head.Number + 1, old: old, next: next}
+	p := proof{ctx: ctx, name: s.Name, from: last.Number, to: s.Head.Number + 1, old: old, next: next, changed: map[string]bool{}}
 	if p.up, err = fuse(upcast.Up, []*upcast.Lens{lens.lens}, []int{p.from, p.to}); err != nil {
 		return nil, lensError(s.Name, err)
 	}
@@ -100,14 +102,9 @@ func (r *Registry) proveLens(ctx context.Context, s *Subject, next *compat.Schem
 	} else if p.down, err = fuse(upcast.Down, []*upcast.Lens{lens.lens}, []int{p.from, p.to}); err != nil {
 		return nil, lensError(s.Name, err)
 	}
-	events, err := p.samples(old, ProofSamples)
+	events, err := p.samples(old, ProofSamples, lens.examples)
 	if err != nil {
 		return nil, err
-	}
-	for _, example := range lens.examples {
-		if old.Source().Valid(example) {
-			events = append(events, example)
-		}
 	}
 	if err := p.refute(events, p.upLaw, old); err != nil {
 		return nil, err
@@ -115,7 +112,7 @@ func (r *Registry) proveLens(ctx context.Context, s *Subject, next *compat.Schem
 	report.Up = LensVerdict{Verdict: LensTested, Samples: len(events)}
 	report.Chain[strconv.Itoa(last.Number)] = LensTested
 	if p.down != nil {
-		back, err := p.samples(next, ProofSamples)
+		back, err := p.samples(next, ProofSamples, carried(&p, events))
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +124,7 @@ func (r *Registry) proveLens(ctx context.Context, s *Subject, next *compat.Schem
 	if err := r.proveChain(p, s, lens, report); err != nil {
 		return nil, err
 	}
+	report.Changed = slices.Sorted(maps.Keys(p.changed))
 	report.TookMS = time.Since(began).Milliseconds()
 	return report, nil
 }
@@ -156,7 +154,7 @@ func (r *Registry) proveChain(p proof, s *Subject, lens *givenLens, report *Lens
 		if whole.up, err = r.extended(p.ctx, s, v.Number, lens, p.to); err != nil {
 			return err
 		}
-		events, err := whole.samples(older, chainSamples)
+		events, err := whole.samples(older, chainSamples, nil)
 		if err != nil {
 			return err
 		}
@@ -195,17 +193,28 @@ type proof struct {
 	name      Name
 	from, to  int
 	old, next *compat.Schema
-	up, down  *chain // down is nil for a one-way lens
+	up, down  *chain          // down is nil for a one-way lens
+	changed   map[string]bool // addresses where an event comes home said another way
 }
 
-// samples are up to n events of a schema. That none can be found is an error: a lens that nothing was tried on is not
+// carried are what some events become on their way up.
+func carried(p *proof, events [][]byte) (out [][]byte) {
+	for _, event := range events[:min(len(events), chainSamples)] {
+		if up, _, err := p.up.run(event, sampleEnvelope); err == nil {
+			out = append(out, up)
+		}
+	}
+	return out
+}
+
+// samples are up to n events of a schema, examples among them. That none can be found is an error: a lens that nothing was tried on is not
 // tested.
-func (p *proof) samples(schema *compat.Schema, n int) ([][]byte, error) {
+func (p *proof) samples(schema *compat.Schema, n int, examples [][]byte) ([][]byte, error) {
 	var events [][]byte
 	var fault error
 	for sample, err := range compat.Examples(schema, proofSeed) {
 		if p.ctx.Err() != nil {
-			return nil, &Error{Reason: InvalidLens, Name: p.name, Detail: "the samples of its proof took longer than JudgeBudget (" + JudgeBudget.String() + ")"}
+			return nil, &Error{Reason: InvalidLens, Name: p.name, Detail: "the samples of its proof took longer than RegisterDeadline (" + RegisterDeadline.String() + ")"}
 		}
 		if err != nil {
 			fault = err
@@ -215,6 +224,12 @@ func (p *proof) samples(schema *compat.Schema, n int) ([][]byte, error) {
 			break
 		}
 	}
+	for _, example := range examples {
+		if schema.Source().Valid(example) {
+			events = append(events, example)
+		}
+	}
+	events = vary(schema.Source(), events, n, proofSeed)
 	if len(events) == 0 {
 		detail := "no event could be made to try it on"
 		if fault != nil {
@@ -244,8 +259,23 @@ func (p *proof) upLaw(event []byte) *RefutedLens {
 	if err != nil {
 		return &RefutedLens{From: p.from, To: p.to, Law: "down", Result: out, Detail: err.Error()}
 	}
-	if at, same := sameEvent(event, home, slices.Concat(up.Lost, down.Inferred)); !same {
+	if err := p.old.Source().Check(home); err != nil {
+		return &RefutedLens{From: p.from, To: p.to, Law: "down valid", Result: home, Detail: err.Error()}
+	}
+	at, same := sameEvent(event, home, slices.Concat(up.Lost, down.Inferred))
+	if same {
+		return nil
+	}
+	// An op may choose one of several ways to say the same; then going up again changes nothing more.
+	again, second, err := p.up.run(home, sampleEnvelope)
+	if err == nil {
+		_, same = sameEvent(out, again, slices.Concat(up.Inferred, down.Lost, second.Inferred))
+	}
+	if err != nil || !same {
 		return &RefutedLens{From: p.from, To: p.to, Law: "down(up(x)) = x", Result: home, Detail: "the event comes back changed at " + strconv.Quote(at)}
+	}
+	if p.changed != nil {
+		p.changed[at] = true
 	}
 	return nil
 }
@@ -263,8 +293,19 @@ func (p *proof) downLaw(event []byte) *RefutedLens {
 	if err != nil {
 		return &RefutedLens{From: p.to, To: p.from, Law: "up", Result: out, Detail: err.Error()}
 	}
-	if at, same := sameEvent(event, again, slices.Concat(down.Lost, up.Inferred)); !same {
+	at, same := sameEvent(event, again, slices.Concat(down.Lost, up.Inferred))
+	if same {
+		return nil
+	}
+	third, _, err := p.down.run(again, sampleEnvelope)
+	if err == nil {
+		_, same = sameEvent(out, third, nil)
+	}
+	if err != nil || !same {
 		return &RefutedLens{From: p.to, To: p.from, Law: "up(down(y)) = y", Result: again, Detail: "the event comes back changed at " + strconv.Quote(at)}
+	}
+	if p.changed != nil {
+		p.changed[at] = true
 	}
 	return nil
 }
@@ -274,7 +315,7 @@ func (p *proof) refute(events [][]byte, holds law, of *compat.Schema) error {
 	var smallest []byte
 	for _, event := range events {
 		if p.ctx.Err() != nil {
-			return &Error{Reason: InvalidLens, Name: p.name, Detail: "the samples of its proof took longer than JudgeBudget (" + JudgeBudget.String() + ")"}
+			return &Error{Reason: InvalidLens, Name: p.name, Detail: "the samples of its proof took longer than RegisterDeadline (" + RegisterDeadline.String() + ")"}
 		}
 		if (smallest == nil || len(event) < len(smallest)) && holds(event) != nil {
 			smallest = event
