@@ -26,6 +26,8 @@ type Sender struct {
 	Seq      int64     `json:"seq"`
 	From     time.Time `json:"from,omitzero"`
 	To       time.Time `json:"to,omitzero"`
+	Sources  []string  `json:"sources,omitempty"` // what the sender can see at all, such as produce, groups
+	Other    int64     `json:"other,omitempty"`   // records that found no row in the sender's bounded tables
 }
 
 // UsageReport is what a proxy or decoder saw written and read.
