@@ -3,185 +3,156 @@ package validator
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
-	"regexp"
+	"errors"
+	"io"
+	"regexp/syntax"
 	"slices"
-	"sort"
 	"strings"
 
 	jsonschema "github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// front turns the compiled tree into Nodes.
-type front struct {
-	docs  map[string]*indexed
-	nodes map[*jsonschema.Schema]*Node
-}
+// errClosed is the loader's answer to whatever is not in the closure.
+type errClosed struct{ uri string }
 
-func (f *front) node(s *jsonschema.Schema) *Node {
-	if s == nil {
+func (e *errClosed) Error() string { return e.uri + " is not among the references" }
+
+// compileV5 gives a closure to jsonschema v5. Nothing is opened: the loader knows the closure's texts and nothing else.
+// The library's package globals stay untouched.
+func compileV5(c *closure) (compiler *jsonschema.Compiler, compiled *jsonschema.Schema, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			compiled, err = nil, c.root.fail("", "", "the schema cannot be read")
+		}
+	}()
+	compiler = jsonschema.NewCompiler()
+	compiler.Draft, compiler.AssertFormat = jsonschema.Draft7, true
+	for name, check := range formats {
+		compiler.Formats[name] = func(v any) bool {
+			s, ok := v.(string)
+			return !ok || check([]byte(s))
+		}
+	}
+	compiler.MediaTypes[mediaJSON] = func(b []byte) error {
+		var s scanner
+		if !s.check(b, MaxEventBytes) {
+			return errors.New(s.fault)
+		}
 		return nil
 	}
-	if n, ok := f.nodes[s]; ok {
-		return n
+	compiler.LoadURL = func(uri string) (io.ReadCloser, error) {
+		if t := c.byURI[uri]; t != nil {
+			return io.NopCloser(bytes.NewReader(t.bytes)), nil
+		}
+		return nil, &errClosed{uri}
 	}
-	uri, fragment, _ := strings.Cut(s.Location, "#")
-	pointer, err := url.PathUnescape(fragment)
+	compiled, err = compiler.Compile(c.root.base)
 	if err != nil {
-		pointer = fragment
+		return nil, nil, c.explain(err)
 	}
-	doc := f.docs[uri]
-	raw := doc.raw(pointer)
-	if s.Ref != nil && onlyRef(raw, s.Draft) {
-		n := &Node{}
-		f.nodes[s] = n
-		target := f.node(s.Ref)
-		f.nodes[s] = target
-		return target
-	}
-	n := &Node{
-		Document: uri, Pointer: pointer, Draft: draftOf(s.Draft), Raw: raw, Format: s.Format,
-		MinLength: int64(s.MinLength), MaxLength: int64(s.MaxLength), MinItems: int64(s.MinItems), MaxItems: int64(s.MaxItems),
-		MinProperties: int64(s.MinProperties), MaxProperties: int64(s.MaxProperties),
-		MinContains: int64(s.MinContains), MaxContains: int64(s.MaxContains), ContainsEvaluates: s.ContainsEval,
-		UniqueItems: s.UniqueItems, Required: s.Required,
-		Minimum: s.Minimum, Maximum: s.Maximum, ExclusiveMinimum: s.ExclusiveMinimum, ExclusiveMaximum: s.ExclusiveMaximum, MultipleOf: s.MultipleOf,
-		Title: s.Title, Description: s.Description, Deprecated: s.Deprecated,
-	}
-	f.nodes[s] = n
-	n.Resource = n
-	if s.Always != nil {
-		n.Always = s.Always
-		return n
-	}
-	_, n.FormatAsserted = jsonschema.Formats[s.Format]
-	for _, t := range s.Types {
-		n.Types |= typeNames[t]
-	}
-	n.Ref, n.Not, n.If, n.Then, n.Else = f.node(s.Ref), f.node(s.Not), f.node(s.If), f.node(s.Then), f.node(s.Else)
-	n.AllOf, n.AnyOf, n.OneOf = f.list(s.AllOf), f.list(s.AnyOf), f.list(s.OneOf)
-	if s.Constant != nil {
-		n.Const = canonical(s.Constant[0])
-	}
-	if s.Enum != nil {
-		n.Enum = [][]byte{}
-		for _, v := range s.Enum {
-			n.Enum = append(n.Enum, canonical(v))
-		}
-	}
-	if s.Pattern != nil {
-		p := s.Pattern.String()
-		n.Pattern = &p
-	}
-	n.Properties = f.named(doc, pointer+"/properties", s.Properties)
-	patterns := map[string]*jsonschema.Schema{}
-	for re, p := range s.PatternProperties {
-		patterns[(*regexp.Regexp)(re).String()] = p
-	}
-	n.PatternProperties = f.named(doc, pointer+"/patternProperties", patterns)
-	n.AdditionalProperties = f.any(s.AdditionalProperties, n)
-	n.PropertyNames, n.UnevaluatedProperties = f.node(s.PropertyNames), f.node(s.UnevaluatedProperties)
-	for name, required := range s.DependentRequired {
-		n.DependentRequired = append(n.DependentRequired, Dependency{name, required})
-	}
-	n.DependentSchemas = f.named(doc, pointer+"/dependentSchemas", s.DependentSchemas)
-	for name, d := range s.Dependencies {
-		switch d := d.(type) {
-		case []string:
-			n.DependentRequired = append(n.DependentRequired, Dependency{name, d})
-		case *jsonschema.Schema:
-			n.DependentSchemas = append(n.DependentSchemas, Property{name, f.node(d)})
-		}
-	}
-	sort.Slice(n.DependentRequired, func(i, j int) bool { return n.DependentRequired[i].Name < n.DependentRequired[j].Name })
-	n.Contains, n.UnevaluatedItems = f.node(s.Contains), f.node(s.UnevaluatedItems)
-	switch items := s.Items.(type) {
-	case *jsonschema.Schema:
-		n.Items = f.node(items)
-	case []*jsonschema.Schema:
-		n.PrefixItems, n.Items = f.list(items), f.any(s.AdditionalItems, n)
-	}
-	if s.PrefixItems != nil {
-		n.PrefixItems = f.list(s.PrefixItems)
-	}
-	if s.Items2020 != nil {
-		n.Items = f.node(s.Items2020)
-	}
-	n.Default = doc.raw(pointer + "/default")
-	var examples []json.RawMessage
-	if json.Unmarshal(doc.raw(pointer+"/examples"), &examples) == nil {
-		for _, e := range examples {
-			n.Examples = append(n.Examples, e)
-		}
-	}
-	return n
+	return compiler, compiled, nil
 }
 
-func (f *front) list(in []*jsonschema.Schema) []*Node {
-	var out []*Node
-	for _, s := range in {
-		out = append(out, f.node(s))
+// explain turns an error of jsonschema v5 into ours: with the place, in an order that does not change, without our own
+// URIs.
+func (c *closure) explain(err error) error {
+	if outer, ok := errors.AsType[*jsonschema.SchemaError](err); ok && outer.Err != nil {
+		err = outer.Err
 	}
-	return out
-}
-
-func (f *front) any(v any, parent *Node) *Node {
-	switch v := v.(type) {
-	case bool:
-		return &Node{Document: parent.Document, Pointer: parent.Pointer, Draft: parent.Draft, Resource: parent.Resource, Always: &v}
-	case *jsonschema.Schema:
-		return f.node(v)
-	}
-	return nil
-}
-
-func (f *front) named(doc *indexed, pointer string, in map[string]*jsonschema.Schema) []Property {
-	var out []Property
-	for name, s := range in {
-		out = append(out, Property{name, f.node(s)})
-	}
-	var order []string
-	if doc != nil {
-		order = doc.keys[pointer]
-	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := slices.Index(order, out[i].Name), slices.Index(order, out[j].Name)
-		if a != b {
-			return a < b
+	if _, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		for _, t := range c.texts {
+			if fault := t.metaFault(); fault != nil {
+				return fault
+			}
 		}
-		return out[i].Name < out[j].Name
+	}
+	if closed, ok := errors.AsType[*errClosed](err); ok {
+		for _, t := range c.texts {
+			for _, l := range t.links {
+				if uri, _, _ := strings.Cut(l.target, "#"); uri == closed.uri {
+					return t.fail(l.pointer, l.keyword, "%s", strings.TrimPrefix(closed.Error(), houseURI))
+				}
+			}
+		}
+		return c.root.fail("", "$ref", "%s", strings.TrimPrefix(closed.Error(), houseURI))
+	}
+	message := strings.TrimPrefix(err.Error(), "jsonschema: ")
+	if _, ok := errors.AsType[jsonschema.InfiniteLoopError](err); ok {
+		return c.root.fail("", "$ref", "the schema refers to itself without end")
+	}
+	for _, t := range c.texts {
+		for _, l := range t.links {
+			if message == l.target+" not found" {
+				_, fragment, _ := strings.Cut(l.target, "#")
+				return t.fail(l.pointer, l.keyword, "nothing is found at #%s", fragment)
+			}
+		}
+	}
+	return c.root.fail("", "", "%s", strings.ReplaceAll(message, c.root.base, "the schema"))
+}
+
+// metaFault holds a text against its draft's own meta-schema and returns the first fault in document order.
+func (t *text) metaFault() error {
+	uri := map[Draft]string{
+		Draft4: "http://json-schema.org/draft-04/schema", Draft6: "http://json-schema.org/draft-06/schema",
+		Draft7: "http://json-schema.org/draft-07/schema", Draft2019: "https://json-schema.org/draft/2019-09/schema",
+		Draft2020: "https://json-schema.org/draft/2020-12/schema",
+	}[t.draft]
+	meta, err := jsonschema.NewCompiler().Compile(uri)
+	if err != nil {
+		return nil
+	}
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](meta.Validate(decodeNumbers(t.bytes)))
+	if !ok {
+		return nil
+	}
+	type leaf struct {
+		offset           int
+		pointer, message string
+	}
+	var leaves []leaf
+	var collect func(e *jsonschema.ValidationError)
+	collect = func(e *jsonschema.ValidationError) {
+		for _, cause := range e.Causes {
+			collect(cause)
+		}
+		if len(e.Causes) == 0 {
+			l := leaf{pointer: unescapeFragment(e.InstanceLocation), message: e.Message}
+			if p := t.top.lookup(l.pointer); p != nil {
+				l.offset = p.start
+				if p.kind(t.bytes) == '"' && strings.HasSuffix(e.KeywordLocation, "/format") {
+					l.message = formatFault(p.str(t.bytes), l.message)
+				}
+			}
+			leaves = append(leaves, l)
+		}
+	}
+	collect(invalid)
+	first := slices.MinFunc(leaves, func(a, b leaf) int {
+		if a.offset != b.offset {
+			return a.offset - b.offset
+		}
+		return strings.Compare(a.pointer+"\x00"+a.message, b.pointer+"\x00"+b.message)
 	})
-	return out
+	return t.fail(first.pointer, first.pointer[strings.LastIndexByte(first.pointer, '/')+1:], "%s", first.message)
 }
 
-var typeNames = map[string]TypeSet{"null": TypeNull, "boolean": TypeBoolean, "integer": TypeInteger, "number": TypeNumber, "string": TypeString, "array": TypeArray, "object": TypeObject}
-
-func draftOf(d *jsonschema.Draft) Draft {
-	switch d {
-	case jsonschema.Draft4:
-		return Draft4
-	case jsonschema.Draft6:
-		return Draft6
-	case jsonschema.Draft2019:
-		return Draft2019
-	case jsonschema.Draft2020:
-		return Draft2020
+// formatFault says what is wrong with a pattern; other formats keep the library's words.
+func formatFault(value, otherwise string) string {
+	if _, err := syntax.Parse(value, syntax.Perl); err != nil {
+		if fault, ok := errors.AsType[*syntax.Error](err); ok {
+			return "is no pattern of RE2: " + fault.Code.String()
+		}
 	}
-	return Draft7
+	return otherwise
 }
 
-func onlyRef(raw []byte, d *jsonschema.Draft) bool {
-	if draftOf(d) <= Draft7 {
-		return true
+func decodeNumbers(b []byte) any {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil
 	}
-	var m map[string]json.RawMessage
-	return json.Unmarshal(raw, &m) == nil && len(m) == 1
-}
-
-func canonical(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return v
 }

@@ -1,118 +1,165 @@
 package validator
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	jsonschema "github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// Violation is one thing that is wrong with an event.
+// Violation is one thing that is wrong with an event. Everything in it is a copy. As JSON its fields have their names in
+// lower case; empty ones are left out, but for pointer.
 type Violation struct {
-	Pointer  string `json:"pointer"`            // RFC 6901, into the event; of a missing name: the object
-	Address  string `json:"address,omitempty"`  // the place with * for elements
-	Offset   int    `json:"offset,omitempty"`   // byte offset of the value
-	Keyword  string `json:"keyword,omitempty"`  // or a fault of the byte rules
-	Location string `json:"location,omitempty"` // of the keyword in the schema
+	// Pointer is the place in the event (RFC 6901); of a missing name it is the object's. It holds the event's own names.
+	Pointer string `json:"pointer"`
+	// Address is the place as the schema names it: declared names, "*" for any item, an index where the schema tells items
+	// apart, "~re:" and a pattern, "~other" for a name that no schema declares. It holds no text of the event, so it may
+	// stand in logs, metrics and groupings.
+	Address string `json:"address,omitempty"`
+	// Offset is where the value begins, in bytes.
+	Offset int `json:"offset,omitempty"`
+	// Keyword is what does not hold, or one of the byte rules: syntax, utf8, surrogate, duplicate, number, depth, size,
+	// budget. "internal" would be a contradiction between verdict and explanation, that is a bug.
+	Keyword string `json:"keyword,omitempty"`
+	// Location is the keyword's place, "<document URI>#<JSON Pointer>"; "" where no schema was asked.
+	Location string `json:"location,omitempty"`
+	// Expected comes from the schema; Actual is a type or a count, never a value of the event. Message is both in words.
 	Expected string `json:"expected,omitempty"`
 	Actual   string `json:"actual,omitempty"`
 	Message  string `json:"message,omitempty"`
 }
 
-// InvalidError is a refusal with its violations; More says that there are others.
+// InvalidError refuses an event.
 type InvalidError struct {
-	Violations []Violation
-	More       bool
+	Violations []Violation // at least one, in document order
+	More       bool        // there are others
 }
 
+// Error is the first violation, by Address, so that a log which prints it holds no payload.
 func (e *InvalidError) Error() string {
 	v := e.Violations[0]
-	return fmt.Sprintf("%s: %s: %s", v.Address, v.Keyword, v.Message)
+	at := v.Address
+	if at == "" {
+		at = "the event"
+	}
+	if e.More || len(e.Violations) > 1 {
+		return fmt.Sprintf("%s %s (%s), and more", at, v.Message, v.Keyword)
+	}
+	return fmt.Sprintf("%s %s (%s)", at, v.Message, v.Keyword)
 }
 
-// Malformed says that the bytes are no event at all.
-func (e *InvalidError) Malformed() bool { return e.Violations[0].Location == "" }
-
-// Valid is the verdict.
-func (s *Schema) Valid(event []byte) bool { return s.Explain(event, 1) == nil }
-
-// Check is nil or an *InvalidError.
-func (s *Schema) Check(event []byte) error {
-	if found := s.Explain(event, 0); found != nil {
-		return &InvalidError{Violations: found}
-	}
-	return nil
+// Malformed reports whether the bytes are no event at all: they break a byte rule, so no schema was asked.
+func (e *InvalidError) Malformed() bool {
+	v := e.Violations[0]
+	return v.Location == "" && v.Keyword != faultBudget && v.Keyword != keywordInternal
 }
 
-// Oracle asks jsonschema v5 alone.
-func (s *Schema) Oracle(event []byte) (valid, asked bool) {
-	if len(event) > MaxOracleBytes || scan(event, MaxOracleBytes, nil) != nil {
-		return false, false
+const keywordInternal = "internal"
+
+// faultMessage says what a fault of the byte rules means.
+func faultMessage(fault string) string {
+	switch fault {
+	case faultSyntax:
+		return "is not JSON"
+	case faultUTF8:
+		return "is not UTF-8"
+	case faultSurrogate:
+		return "has half of a surrogate pair"
+	case faultDuplicate:
+		return "has this name twice in one object"
+	case faultNumber:
+		return "has a number of more than " + strconv.Itoa(MaxNumberText) + " characters or with an exponent beyond " + strconv.Itoa(MaxExponent)
+	case faultDepth:
+		return "is nested deeper than " + strconv.Itoa(MaxDepth)
+	case faultSize:
+		return "is too large"
+	case faultBudget:
+		return "is too much work to decide"
 	}
-	return s.validate(event) == nil, true
+	return "cannot be explained"
 }
 
-func (s *Schema) validate(event []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(event))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return err
+// faultLimit is the constant behind a fault, "" if there is none.
+func faultLimit(fault string) string {
+	switch fault {
+	case faultDepth:
+		return "MaxDepth"
+	case faultNumber:
+		return "MaxNumberText"
 	}
-	return s.compiled.Validate(v)
+	return ""
 }
 
-// Explain lists what is wrong, nil = valid.
-func (s *Schema) Explain(event []byte, limit int) []Violation {
-	if limit <= 0 {
-		limit = MaxViolations
-	}
-	if f := scan(event, MaxEventBytes, nil); f != nil {
-		return []Violation{{Pointer: f.pointer, Address: f.pointer, Offset: f.offset, Keyword: f.keyword, Message: "not acceptable JSON: " + f.keyword}}
-	}
-	err := s.validate(event)
-	if err == nil {
-		return nil
-	}
-	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
-	if !ok {
-		return []Violation{{Keyword: "internal", Message: "cannot be judged"}}
-	}
-	doc, _ := index(event, MaxEventBytes)
-	var out []Violation
-	var walk func(e *jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
-		if len(e.Causes) == 0 && len(out) < limit {
-			keyword := e.KeywordLocation[strings.LastIndexByte(e.KeywordLocation, '/')+1:]
-			out = append(out, Violation{
-				Pointer: e.InstanceLocation, Address: addressOf(e.InstanceLocation), Offset: doc.spans[e.InstanceLocation][0],
-				Keyword: keyword, Location: e.AbsoluteKeywordLocation, Message: e.Message,
-			})
+// ranks is the order of violations of one value.
+var ranks = []string{
+	"type", "const", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+	"pattern", "format", "contentEncoding", "contentMediaType", "contentSchema", "not", "minItems", "maxItems", "uniqueItems",
+	"contains", "minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired", "dependencies",
+	"additionalProperties", "unevaluatedItems", "unevaluatedProperties", "false", "propertyNames", "oneOf", "anyOf",
+}
+
+func rankOf(keyword string) int { return slices.Index(ranks, keyword) }
+
+// words names types in the order of their bits: "integer or null".
+func (t TypeSet) words() string {
+	var names []string
+	for _, name := range []struct {
+		bit  TypeSet
+		name string
+	}{
+		{TypeObject, "object"},
+		{TypeArray, "array"},
+		{TypeString, "string"},
+		{TypeNumber, "number"},
+		{TypeInteger, "integer"},
+		{TypeBoolean, "boolean"},
+		{TypeNull, "null"},
+	} {
+		if t&name.bit != 0 && (name.bit != TypeInteger || t&TypeNumber == 0) {
+			names = append(names, name.name)
 		}
-		for _, c := range e.Causes {
-			walk(c)
-		}
 	}
-	walk(invalid)
-	return out
+	return strings.Join(names, " or ")
 }
 
-func addressOf(pointer string) string {
-	parts := strings.Split(pointer, "/")
-	for i, p := range parts {
-		if p != "" && strings.Trim(p, "0123456789") == "" {
-			parts[i] = "*"
-		}
+const (
+	shownValues = 5   // of an enum
+	shownBytes  = 128 // of a value of the schema
+)
+
+// cut shortens text of the schema for a message, at a character's end.
+func cut(s string) string {
+	if len(s) <= shownBytes {
+		return s
 	}
-	return strings.Join(parts, "/")
+	n := shownBytes
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }
 
-// Position is the 1-based line and column, in code points, of a byte offset.
-func Position(text []byte, offset int) (line, column int) {
-	before := text[:min(max(offset, 0), len(text))]
-	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+// oneOfValues lists what is allowed: the first few and how many more.
+func oneOfValues(values []string) string {
+	shown := make([]string, 0, shownValues)
+	for _, v := range values[:min(len(values), shownValues)] {
+		shown = append(shown, cut(v))
+	}
+	text := strings.Join(shown, ", ")
+	if more := len(values) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// count is a number with its noun: "1 item", "2 items", "1 property", "3 properties".
+func count(n int64, noun string) string {
+	if n != 1 {
+		if stem, ok := strings.CutSuffix(noun, "y"); ok {
+			noun = stem + "ie"
+		}
+		noun += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + noun
 }

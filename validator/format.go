@@ -1,0 +1,94 @@
+package validator
+
+import "regexp/syntax"
+
+// formats are the formats that are asserted, in every draft; any other name asserts nothing. Each check gets the string
+// with its escapes resolved, keeps nothing and allocates nothing, regex aside. period, ip-address and uriref are old
+// names that jsonschema v5 keeps alive.
+var formats = map[string]func([]byte) bool{
+	"date-time":             isDateTime,
+	"date":                  isDate,
+	"time":                  isTime,
+	"duration":              isDuration,
+	"period":                isPeriod,
+	"email":                 isEmail,
+	"hostname":              isHostname,
+	"ip-address":            isIPv4,
+	"ipv4":                  isIPv4,
+	"ipv6":                  isIPv6,
+	"uuid":                  isUUID,
+	"uri":                   isURI,
+	"uri-reference":         isURIReference,
+	"uriref":                isURIReference,
+	"iri":                   isIRI,
+	"iri-reference":         isIRIReference,
+	"uri-template":          isURITemplate,
+	"json-pointer":          isJSONPointer,
+	"relative-json-pointer": isRelativePointer,
+	"regex":                 isRegex,
+}
+
+// formatWords say what a format asks for, where its name does not.
+var formatWords = map[string]string{
+	"date-time": "a date-time (RFC 3339)", "date": "a date (RFC 3339)", "time": "a time with an offset (RFC 3339)",
+	"duration": "a duration (RFC 3339)", "email": "an email address", "hostname": "a hostname", "ipv4": "an IPv4 address",
+	"ip-address": "an IPv4 address", "ipv6": "an IPv6 address", "uuid": "a UUID", "uri": "a URI", "uri-reference": "a URI reference",
+	"uriref": "a URI reference", "iri": "an IRI", "iri-reference": "an IRI reference", "uri-template": "a URI template",
+	"json-pointer": "a JSON Pointer", "relative-json-pointer": "a relative JSON Pointer", "regex": "a regular expression (RE2)",
+	"period": "a period (RFC 3339)",
+}
+
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func isHex(c byte) bool    { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+// isUUID: RFC 4122, section 3.
+func isUUID(s []byte) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range s {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !isHex(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// isJSONPointer: RFC 6901, section 3.
+func isJSONPointer(s []byte) bool {
+	if len(s) > 0 && s[0] != '/' {
+		return false
+	}
+	for i, c := range s {
+		if c == '~' && (i+1 == len(s) || s[i+1] != '0' && s[i+1] != '1') {
+			return false
+		}
+	}
+	return true
+}
+
+// isRelativePointer: draft-handrews-relative-json-pointer-01, section 3.
+func isRelativePointer(s []byte) bool {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	if n == 0 || n > 1 && s[0] == '0' {
+		return false
+	}
+	return string(s[n:]) == "#" || isJSONPointer(s[n:])
+}
+
+// isRegex: what a pattern may be here, RE2 syntax as Go's regexp reads it.
+func isRegex(s []byte) bool {
+	if len(s) > MaxRegexBytes {
+		return false
+	}
+	_, err := syntax.Parse(string(s), syntax.Perl)
+	return err == nil
+}

@@ -1,0 +1,151 @@
+package validator
+
+import "bytes"
+
+// isHostname: RFC 1123, section 2.1: labels of letters, digits and hyphens, which neither begin nor end with a hyphen.
+func isHostname(s []byte) bool {
+	if len(s) == 0 || len(s) > 253 {
+		return false
+	}
+	for {
+		label, rest, more := bytes.Cut(s, []byte{'.'})
+		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range label {
+			if !isLetter(c) && !isDigit(c) && c != '-' {
+				return false
+			}
+		}
+		if !more {
+			return true
+		}
+		s = rest
+	}
+}
+
+// isIPv4: RFC 2673, section 3.2: four numbers up to 255 without leading zeros.
+func isIPv4(s []byte) bool {
+	for part := 0; ; part++ {
+		number, rest, more := bytes.Cut(s, []byte{'.'})
+		if len(number) == 0 || len(number) > 3 || len(number) > 1 && number[0] == '0' {
+			return false
+		}
+		n := 0
+		for _, c := range number {
+			if !isDigit(c) {
+				return false
+			}
+			n = n*10 + int(c-'0')
+		}
+		if n > 255 {
+			return false
+		}
+		if !more {
+			return part == 3
+		}
+		if part == 3 {
+			return false
+		}
+		s = rest
+	}
+}
+
+// isIPv6: RFC 4291, section 2.2, without a zone.
+func isIPv6(s []byte) bool {
+	groups, gap := 0, false
+	if bytes.HasPrefix(s, []byte("::")) {
+		gap, s = true, s[2:]
+		if len(s) == 0 {
+			return true
+		}
+	}
+	for {
+		group, rest, more := bytes.Cut(s, []byte{':'})
+		if !more && bytes.IndexByte(group, '.') >= 0 {
+			groups += 2
+			return isIPv4(group) && (groups == 8 && !gap || groups < 8 && gap)
+		}
+		if len(group) == 0 || len(group) > 4 {
+			return false
+		}
+		for _, c := range group {
+			if !isHex(c) {
+				return false
+			}
+		}
+		groups++
+		if !more {
+			return groups == 8 && !gap || groups < 8 && gap
+		}
+		if len(rest) > 0 && rest[0] == ':' {
+			if gap {
+				return false
+			}
+			gap, rest = true, rest[1:]
+			if len(rest) == 0 {
+				return groups < 8
+			}
+		}
+		s = rest
+	}
+}
+
+// isEmail: RFC 5321, section 4.1.2, Mailbox.
+func isEmail(s []byte) bool {
+	at := bytes.LastIndexByte(s, '@')
+	if at < 1 || at > 64 {
+		return false
+	}
+	return isLocalPart(s[:at]) && isMailDomain(s[at+1:])
+}
+
+func isLocalPart(s []byte) bool {
+	if s[0] == '"' {
+		return isQuotedLocal(s)
+	}
+	for {
+		atom, rest, more := bytes.Cut(s, []byte{'.'})
+		if len(atom) == 0 {
+			return false
+		}
+		for _, c := range atom {
+			if !isLetter(c) && !isDigit(c) && bytes.IndexByte([]byte("!#$%&'*+-/=?^_`{|}~"), c) < 0 {
+				return false
+			}
+		}
+		if !more {
+			return true
+		}
+		s = rest
+	}
+}
+
+func isQuotedLocal(s []byte) bool {
+	if len(s) < 2 || s[len(s)-1] != '"' {
+		return false
+	}
+	s = s[1 : len(s)-1]
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ' || c > '~' || c == '"':
+			return false
+		case c == '\\':
+			if i++; i == len(s) || s[i] < ' ' || s[i] > '~' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isMailDomain(s []byte) bool {
+	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
+		return isHostname(s)
+	}
+	s = s[1 : len(s)-1]
+	if six, ok := bytes.CutPrefix(s, []byte("IPv6:")); ok {
+		return isIPv6(six)
+	}
+	return isIPv4(s)
+}
