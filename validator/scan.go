@@ -146,6 +146,7 @@ func (s *scanner) array(i int) int {
 		if i = s.value(i); i < 0 {
 			return -1
 		}
+		s.frames[s.depth].index = -1
 		i = skipSpace(s.text, i)
 		if i >= len(s.text) {
 			return s.fail(faultSyntax, i)
@@ -193,6 +194,7 @@ func (s *scanner) object(i int) int {
 		if i = s.value(skipSpace(s.text, i+1)); i < 0 {
 			return -1
 		}
+		s.frames[s.depth] = frame{index: -1}
 		i = skipSpace(s.text, i)
 		if i >= len(s.text) {
 			return s.fail(faultSyntax, i)
