@@ -27,13 +27,6 @@ type language struct {
 // letter is a class of runes that no pattern tells apart, as ranges; the first range begins with a readable rune.
 type letter [][2]rune
 
-func (l letter) size() (n int) {
-	for _, r := range l {
-		n += int(r[1]-r[0]) + 1
-	}
-	return n
-}
-
 // boundaries are what the languages of regexp/syntax can tell apart besides the ranges of a pattern itself.
 var boundaries = []rune{0, '\n', '\n' + 1, ' ', '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1, 0x7f, 0xd800, 0xe000, 0x3000, unicode.MaxRune + 1}
 

@@ -18,12 +18,14 @@ import (
 // lit is a node id with a sign: id<<1 must hold, id<<1|1 must not.
 type lit int32
 
+// settled stands in the place of a union while its alternatives are tried.
+const settled lit = -1
+
 func pos(id int32) lit { return lit(id << 1) }
 func neg(id int32) lit { return lit(id<<1 | 1) }
 
 func (l lit) id() int32   { return int32(l >> 1) }
 func (l lit) holds() bool { return l&1 == 0 }
-func (l lit) flip() lit   { return l ^ 1 }
 func (l lit) is(t bool) lit { // the literal of the same node that holds if t
 	if t {
 		return l &^ 1
@@ -82,6 +84,8 @@ type search struct {
 	frames    []frame
 	languages map[string]*language
 	ctx       context.Context
+	polled    int     // steps since the start, for looking at ctx now and then
+	ended     bool    // ctx has ended
 	claims    *claims // set while a proof is checked
 }
 
@@ -174,13 +178,19 @@ func (s *search) settle(k string, f frame, depth int, out outcome) {
 	}
 }
 
-// step counts one step of work; false means that the budget is exhausted.
-func (s *search) step() bool {
-	s.spent.Goals++
-	if s.spent.Goals%1024 == 0 && s.ctx.Err() != nil {
-		s.spent.Goals = s.budget.Goals
+// step counts one step of work; false means that the budget is exhausted, or that the caller's context has ended.
+func (s *search) step() bool { return s.work(0) }
+
+// literalsPerStep is how many literals looked at count as one more step.
+const literalsPerStep = 256
+
+// work counts a step that looks at a number of literals.
+func (s *search) work(literals int) bool {
+	s.spent.Goals = min(s.spent.Goals+1+literals/literalsPerStep, s.budget.Goals+1)
+	if s.polled++; s.polled%256 == 0 && s.ctx.Err() != nil {
+		s.ended = true
 	}
-	return s.spent.Goals <= s.budget.Goals
+	return s.spent.Goals <= s.budget.Goals && !s.ended
 }
 
 func exhausted() outcome { return undecided(ReasonGoals, "step budget exhausted") }
@@ -458,6 +468,9 @@ func (st *state) propagate() bool {
 	for changed := true; changed; {
 		changed = false
 		for i := 0; i < len(st.pending); i++ {
+			if st.pending[i] == settled {
+				continue
+			}
 			alts, done := st.alternatives(st.pending[i])
 			switch {
 			case done:
@@ -605,17 +618,21 @@ func (st *state) oneAlternatives(n *node, holds bool) (alts [][]lit, done bool) 
 
 // branch splits the union with the fewest alternatives, and solves the atoms when none is left.
 func (st *state) branch(d *derivation) outcome {
-	if !st.step() {
+	if !st.work(len(st.trail)) {
 		return exhausted()
 	}
 	if out, ok := st.finite(d); ok {
 		return out
 	}
 	var best [][]lit
-	for _, l := range st.pending {
+	chosen := -1
+	for i, l := range st.pending {
+		if l == settled {
+			continue
+		}
 		alts, done := st.alternatives(l)
 		if !done && (best == nil || len(alts) < len(best)) {
-			best = alts
+			best, chosen = alts, i
 		}
 	}
 	if best == nil {
@@ -624,21 +641,11 @@ func (st *state) branch(d *derivation) outcome {
 	if len(best) > st.budget.Disjuncts {
 		return undecided(ReasonDisjuncts, "a union with too many alternatives")
 	}
-	t := newTally()
-	for _, alt := range best {
-		mark := st.mark()
-		sub := &derivation{goal: alt}
-		var out outcome
-		if st.assert(alt) {
-			out = st.branch(sub)
-		} else {
-			out = st.contradiction(sub)
-		}
-		st.undo(mark)
-		if out.found && out.sure {
-			return out
-		}
-		t.add(out)
+	l := st.pending[chosen]
+	if l.holds() || st.nodes[l.id()].kind != kOne { // "not exactly one" is decided kid by kid
+		st.pending[chosen] = settled // by each of the alternatives
 	}
-	return t.close(d, ruleSplit, "")
+	out := st.splitOn(best, d, ruleSplit)
+	st.pending[chosen] = l
+	return out
 }

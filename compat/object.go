@@ -53,6 +53,11 @@ type objectGoal struct {
 
 func (st *state) object(d *derivation) outcome {
 	o := &objectGoal{state: st, members: map[string]*member{}, hi: -1, bits: map[string]int{}}
+	if out, ok := o.hopeless(); ok {
+		t := newTally()
+		t.add(out)
+		return t.close(d, ruleMember, "")
+	}
 	o.gather()
 	if o.hi >= 0 && o.lo > o.hi || o.hi < -1 {
 		return newTally().close(d, ruleSize, "")
@@ -87,6 +92,48 @@ func (st *state) object(d *derivation) outcome {
 		t.add(out)
 	}
 	return t.close(d, ruleObject, "")
+}
+
+// hopeless finds a member that must exist and that nothing can be, because of what holds for it or, where its name is
+// open, for every member that it could be. This looks at few atoms, needs no automaton, and is all that most changes
+// of an object need.
+func (o *objectGoal) hopeless() (outcome, bool) {
+	within := func(list, in []string) bool {
+		return !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(in, s) })
+	}
+	for _, l := range o.trail {
+		n := &o.nodes[l.id()]
+		if l.holds() || n.kind != kProp && n.kind != kPatProp && n.kind != kAddl {
+			continue
+		}
+		lits := []lit{neg(n.kids[0])}
+		for _, a := range o.trail {
+			b := &o.nodes[a.id()]
+			if !a.holds() || b.kind != kProp && b.kind != kPatProp && b.kind != kAddl {
+				continue
+			}
+			applies := false
+			switch {
+			case n.kind == kProp && b.kind == kProp, n.kind == kPatProp && b.kind == kPatProp:
+				applies = b.name == n.name
+			case n.kind == kProp && b.kind == kPatProp:
+				applies = o.match(b.name, n.name)
+			case n.kind == kProp && b.kind == kAddl:
+				applies = o.outside(b, n.name)
+			case n.kind == kAddl && b.kind == kAddl:
+				applies = within(b.names, n.names) && within(b.patterns, n.patterns)
+			}
+			if applies {
+				lits = append(lits, pos(b.kids[0]))
+			}
+		}
+		if len(lits) > 1 {
+			if out := o.solve(lits); out.empty() {
+				return out, true
+			}
+		}
+	}
+	return outcome{}, false
 }
 
 func (m *member) weight() (w int) {

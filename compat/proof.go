@@ -63,12 +63,10 @@ func (p *Proof) MarshalJSON() ([]byte, error) {
 // compatible is the result of a goal that closed.
 func (q *question) compatible(d *derivation) Result {
 	r := Result{Verdict: Compatible, Proof: q.search.proof(d)}
-	if d.rule != ruleEqual {
-		before := q.search.spent
-		q.search.spent = Budget{} // whether old accepts anything is asked apart, and changes no verdict
-		r.Vacuous = q.search.solve([]lit{pos(q.roots[0])}).empty()
-		q.search.spent = before
-	}
+	before := q.search.spent
+	q.search.spent = Budget{} // whether old accepts anything is asked apart, and changes no verdict
+	r.Vacuous = q.search.solve([]lit{pos(q.roots[0])}).empty()
+	q.search.spent = before
 	return r
 }
 

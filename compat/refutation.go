@@ -36,7 +36,7 @@ func (q *question) answer() Result {
 	}
 	out := q.search.solve([]lit{pos(roots[0]), neg(roots[1])})
 	switch {
-	case q.ctx.Err() != nil:
+	case q.search.ended || q.ctx.Err() != nil:
 		return Result{Reason: ReasonTimeout, Detail: q.ctx.Err().Error()}
 	case out.empty():
 		return q.compatible(out.proof)
