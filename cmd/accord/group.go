@@ -21,17 +21,23 @@ func newGroup(ctx context.Context) *group {
 	return &group{ctx: ctx, cancel: cancel}
 }
 
-// run starts one part. It ends by itself only by failing; nil and the context's own error are no failure.
+// run starts one part. It ends by itself only by failing; nil and the reason why the group ended are no failure.
 func (g *group) run(part func(context.Context) error) {
 	g.wg.Go(func() {
 		err := part(g.ctx)
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if ended := context.Cause(g.ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ended) {
 			g.mu.Lock()
 			g.errs = append(g.errs, err)
 			g.mu.Unlock()
 		}
 		g.cancel(err)
 	})
+}
+
+// stop ends every part and waits for them.
+func (g *group) stop() error {
+	g.cancel(nil)
+	return g.wait()
 }
 
 // wait waits for every part and joins what went wrong.

@@ -103,7 +103,7 @@ Start here:  accord dev`,
 
 // verbs lists every verb's constructor; a verb has one file.
 var verbs = []func(streams) *cobra.Command{
-	serveCommand, proxyCommand, ordersCommand,
+	devCommand, serveCommand, proxyCommand, ordersCommand,
 	lintCommand, checkCommand, applyCommand,
 	validateCommand,
 	versionCommand,

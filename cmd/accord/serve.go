@@ -14,6 +14,7 @@ import (
 	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/catalog/postgres"
 	"github.com/accordhq/accord/catalog/sqlite"
+	"github.com/accordhq/accord/web"
 	"github.com/accordhq/accord/web/api"
 )
 
@@ -87,7 +88,20 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 		DefaultJSON: o.defaultJSON, Metrics: o.metrics, Log: o.log,
 	})
 	o.metrics.MustRegister(apis.Collectors()...)
-	handler := apis.Handler()
+	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.Handler(), Log: o.log})
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
+	pages := http.NewServeMux()
+	site.Install(pages)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if apis.Owns(r) {
+			apis.Handler().ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 	return &registryRole{store: store, registry: registry, handler: handler}, nil
 }
 
