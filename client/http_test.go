@@ -396,6 +396,9 @@ func TestWatch(t *testing.T) {
 		if len(rung) != 0 {
 			t.Error("it rang without a change")
 		}
+		if at := r.Snapshot().At; time.Since(at) > client.PollEvery || !at.After(first.At) {
+			t.Errorf("At is %s ago, want the last answer's time", time.Since(at))
+		}
 		s.set(func() { s.away = true })
 		time.Sleep(time.Minute)
 		bind(8)

@@ -20,7 +20,7 @@ func (r *Registry) Fetch(ctx context.Context, ref validator.Ref) (*validator.Ent
 
 // Watch loads the bindings at once and then asks every PollEvery whether they changed, calling ring with each new
 // snapshot, the first included. While the registry is away it goes on asking, ever more rarely up to 30 times PollEvery,
-// and the last snapshot stands: its At says how old it is. A question asks for the state, not for changes, so none is
+// and the last snapshot stands: its At says when it was last known to be true. A question asks for the state, not for changes, so none is
 // missed, and ErrDeaf is returned only if there is no registry to ask. Otherwise it ends with ctx's error. One Watch for a
 // Registry is enough.
 func (r *Registry) Watch(ctx context.Context, ring func(*validator.Snapshot)) error {
@@ -95,6 +95,9 @@ func (r *Registry) Load(ctx context.Context) (changed bool, err error) {
 	now := time.Now()
 	r.asked.Store(now.UnixNano())
 	if unchanged {
+		still := *r.Snapshot()
+		still.At = now
+		r.snapshot.Store(&still)
 		return false, nil
 	}
 	bindings := make([]validator.Binding, 0, len(a.Topics))

@@ -2,10 +2,11 @@ package upcast
 
 import "strings"
 
-// in runs ops inside an object.
+// in runs ops inside an object. An object that they leave empty goes, as any parent does.
 type in struct {
-	at  pointer
-	ops []op
+	at        pointer
+	ops       []op
+	keepEmpty bool
 }
 
 func (o in) up(r *run, scope *node) *UpcastError   { return o.run(r, scope, Up) }
@@ -21,7 +22,14 @@ func (o in) run(r *run, scope *node, dir Direction) *UpcastError {
 	if value.kind != object {
 		return o.at.fault("is of type %s, not object", value.kind)
 	}
-	return applyAll(o.ops, r, value, dir).below(o.at.text)
+	before := len(value.members)
+	if err := applyAll(o.ops, r, value, dir); err != nil {
+		return err.below(o.at.text)
+	}
+	if before > 0 && len(value.members) == 0 && !o.keepEmpty {
+		_, err = o.at.take(scope, false)
+	}
+	return err
 }
 
 // each runs ops in every item of an array.

@@ -22,7 +22,7 @@ func language() map[string]opReader {
 		"unwrapAs":  func(_ *reader, o *fields) op { return mirror{wrapAs{at: o.scope("at"), key: o.name("key")}} },
 		"wrap":      func(_ *reader, o *fields) op { return readWrap(o) },
 		"head":      func(_ *reader, o *fields) op { return mirror{readWrap(o)} },
-		"in":        func(r *reader, o *fields) op { return in{at: o.pointer("at"), ops: r.list(o, "ops", o.nesting+1)} },
+		"in":        func(r *reader, o *fields) op { return in{at: o.pointer("at"), ops: r.list(o, "ops", o.nesting+1), keepEmpty: o.boolean("keepEmpty")} },
 		"each":      func(r *reader, o *fields) op { return each{at: o.scope("at"), ops: r.list(o, "ops", o.nesting+1)} },
 		"when":      readWhen,
 		"map":       func(_ *reader, o *fields) op { return readMap(o) },
