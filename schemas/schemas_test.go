@@ -59,7 +59,7 @@ func compiled(t *testing.T) map[string]*jsonschema.Schema {
 	for _, s := range subjects(t) {
 		for v := 1; v <= s.versions; v++ {
 			url := base + s.name + "/" + strconv.Itoa(v)
-			text := read(t, fmt.Sprintf("%s/v%d.json", s.dir, v))
+			text := file(t, fmt.Sprintf("%s/v%d.json", s.dir, v))
 			if err := c.AddResource(url, bytes.NewReader(text)); err != nil {
 				t.Fatalf("AddResource(%s): %v", url, err)
 			}
@@ -77,7 +77,7 @@ func compiled(t *testing.T) map[string]*jsonschema.Schema {
 	return out
 }
 
-func read(t *testing.T, name string) []byte {
+func file(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := fs.ReadFile(schemas.FS(), name)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestVersionsAreNumberedWithoutGapAndNameThemselves(t *testing.T) {
 		}
 		for v := 1; v <= s.versions; v++ {
 			name := fmt.Sprintf("%s/v%d.json", s.dir, v)
-			doc := decode(t, name, read(t, name)).(map[string]any)
+			doc := decode(t, name, file(t, name)).(map[string]any)
 			if want := base + s.name + "/" + strconv.Itoa(v); doc["$id"] != want {
 				t.Errorf("%s: $id = %v, want %s", name, doc["$id"], want)
 			}
@@ -143,7 +143,7 @@ func TestEveryObjectSaysWhetherItIsClosed(t *testing.T) {
 	for _, s := range subjects(t) {
 		for v := 1; v <= s.versions; v++ {
 			name := fmt.Sprintf("%s/v%d.json", s.dir, v)
-			walk(name, decode(t, name, read(t, name)))
+			walk(name, decode(t, name, file(t, name)))
 		}
 	}
 }
@@ -161,14 +161,14 @@ func TestExamplesBehaveAsTheyAreNamed(t *testing.T) {
 				t.Errorf("%s version %d has no example", s.name, v)
 			}
 			for _, name := range good {
-				if err := schema.Validate(decode(t, name, read(t, name))); err != nil {
+				if err := schema.Validate(decode(t, name, file(t, name))); err != nil {
 					t.Errorf("%s: %#v", name, err)
 				}
 			}
 			bad, _ := fs.Glob(schemas.FS(), fmt.Sprintf("%s/examples/v%d/invalid/*.json", s.dir, v))
 			for _, name := range bad {
-				want := strings.TrimSpace(string(read(t, strings.TrimSuffix(name, ".json")+".expect")))
-				got := places(schema.Validate(decode(t, name, read(t, name))))
+				want := strings.TrimSpace(string(file(t, strings.TrimSuffix(name, ".json")+".expect")))
+				got := places(schema.Validate(decode(t, name, file(t, name))))
 				if !slices.Contains(got, want) {
 					t.Errorf("%s fails at %q, want %q", name, got, want)
 				}
@@ -224,7 +224,7 @@ type serviceFile struct {
 
 func load(t *testing.T, name string, into any) {
 	t.Helper()
-	if err := yaml.Unmarshal(read(t, name), into); err != nil {
+	if err := yaml.Unmarshal(file(t, name), into); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 }
@@ -282,7 +282,7 @@ func TestServicesReadAndSendTheNewestVersions(t *testing.T) {
 				t.Errorf("%s receives %s version %d, newest is %d", name, r.Event, r.Version, want)
 				continue
 			}
-			doc := decode(t, r.Event, read(t, fmt.Sprintf("events/%s/v%d.json", r.Event, want))).(map[string]any)
+			doc := decode(t, r.Event, file(t, fmt.Sprintf("events/%s/v%d.json", r.Event, want))).(map[string]any)
 			for _, pointer := range r.Reads {
 				if !declared(doc, pointer) {
 					t.Errorf("%s reads %s of %s, which version %d does not have", name, pointer, r.Event, want)
