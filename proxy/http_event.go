@@ -133,6 +133,9 @@ func (s *Server) front(r *http.Request, topic, principal string, opts options) (
 		return nil, refuseHTTP(http.StatusServiceUnavailable, "not serving")
 	}
 	j := s.judge(r.Context(), principal, maxHTTPViolations)
+	if j.plans.snapshot.At.IsZero() {
+		return nil, refuseHTTP(http.StatusServiceUnavailable, "bindings are not loaded yet")
+	}
 	j.subject, j.version = opts.subject, opts.version
 	return &front{srv: s, judge: j, plan: s.plan(j.plans, topic), opts: opts, who: producer{httpClientID, principal}, own: own}, nil
 }

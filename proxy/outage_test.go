@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"errors"
+	"net/http/httptest"
 	"os"
 	"sync"
 	"testing"
@@ -151,6 +152,11 @@ func TestNobodyIsAcceptedWithoutBindings(t *testing.T) {
 	_ = c.SetReadDeadline(time.Now().Add(150 * time.Millisecond))
 	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read %d, %v: a client was served before the bindings were there", n, err)
+	}
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	if status, _, text := post(t, web.URL+"/v1/topics/orders.placed/events", "application/json", "{}"); status != 503 {
+		t.Errorf("HTTP without bindings = %d %s, want 503", status, text)
 	}
 	source.snapshot.Store(ready)
 	front(t, s)

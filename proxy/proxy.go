@@ -209,6 +209,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.own.Store(own)
 	defer s.own.Store(nil)
 	s.wg.Go(func() { s.learn(ctx, own) })
+	s.wg.Go(func() { s.watch(ctx) })
 	if s.awaitBindings(ctx) {
 		for _, d := range doors {
 			s.wg.Go(func() { s.accept(ctx, d.id, d.l) })
@@ -234,6 +235,25 @@ func (s *Server) awaitBindings(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// watchPause is how long a source that went deaf is left alone.
+const watchPause = time.Second
+
+// watch keeps the source awake: one that asks a distant registry does so only while somebody watches. The snapshot is read
+// where it is needed, so the bell itself has nothing to do.
+func (s *Server) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.cfg.Schemas.Watch(ctx, func(*validator.Snapshot) {})
+		if ctx.Err() != nil {
+			return
+		}
+		s.quiet.warn("source of schemas is not watched", "err", err)
+		select {
+		case <-time.After(watchPause):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // drain stops accepting, waits for what is in flight, then closes what is left.
