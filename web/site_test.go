@@ -84,10 +84,7 @@ func fill(t testing.TB, registry *catalog.Registry) {
 				t.Fatal(err)
 			}
 			if _, err := registry.Register(ctx, name, catalog.Registration{Text: string(v.Text), References: refs, Lens: v.Lens}); err != nil {
-				t.Logf("Register(%s v%d) = %v; taken by force", name, v.Number, err)
-				if _, err := registry.Register(ctx, name, catalog.Registration{Text: string(v.Text), References: refs, Force: true}); err != nil {
-					t.Fatalf("Register(%s v%d) = %v", name, v.Number, err)
-				}
+				t.Fatalf("Register(%s v%d) = %v", name, v.Number, err)
 			}
 		}
 	}
