@@ -13,6 +13,9 @@ import (
 // sameEvent compares two events by value, numbers exactly, outside the given addresses (JSON Pointers with * for the
 // items of an array); at is the first place where they differ.
 func sameEvent(a, b []byte, except []string) (at string, same bool) {
+	if bytes.Equal(a, b) {
+		return "", true
+	}
 	x, errX := decodeEvent(a)
 	y, errY := decodeEvent(b)
 	if errX != nil || errY != nil {

@@ -18,7 +18,10 @@ import (
 const (
 	ProofSamples = 512
 	chainSamples = 64
-	proofSeed    = 1
+	// systematic is how many of them compat makes: its stream begins with the edges, one by one, and goes on at random,
+	// which variations of these do at a fraction of the price.
+	systematic = 64
+	proofSeed  = 1
 )
 
 // LensReport is what the proof of a lens found. It is stored with the version and shown.
@@ -220,7 +223,7 @@ func (p *proof) samples(schema *compat.Schema, n int, examples [][]byte) ([][]by
 			fault = err
 			break
 		}
-		if events = append(events, sample.Event); len(events) == n {
+		if events = append(events, sample.Event); len(events) == min(n, systematic) {
 			break
 		}
 	}
@@ -259,10 +262,14 @@ func (p *proof) upLaw(event []byte) *RefutedLens {
 	if err != nil {
 		return &RefutedLens{From: p.from, To: p.to, Law: "down", Result: out, Detail: err.Error()}
 	}
+	excused := slices.Concat(up.Lost, down.Inferred)
+	at, same := sameEvent(event, home, excused)
+	if same && len(excused) == 0 {
+		return nil // it is the event itself
+	}
 	if err := p.old.Source().Check(home); err != nil {
 		return &RefutedLens{From: p.from, To: p.to, Law: "down valid", Result: home, Detail: err.Error()}
 	}
-	at, same := sameEvent(event, home, slices.Concat(up.Lost, down.Inferred))
 	if same {
 		return nil
 	}

@@ -214,3 +214,69 @@ func TestDeafReplica(t *testing.T) {
 	}
 	awaitListening(t, a, b)
 }
+
+// TestUnknownOutcome: connections die in the middle of registrations, so that some commits are made whose answer is
+// lost. What was answered is there; a retry finds what was not answered, or adds it; nothing is there twice.
+func TestUnknownOutcome(t *testing.T) {
+	url := newDatabase(t)
+	r := listening(t, newReplica(t, url))
+	name := subject("a")
+	set(t, r, name, catalog.Config{Compatibility: catalog.None})
+	ctx, cancel := context.WithCancel(t.Context())
+	var killing sync.WaitGroup
+	killing.Go(func() {
+		killer, err := pgx.Connect(ctx, url)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer killer.Close(context.Background())
+		for ctx.Err() == nil {
+			killer.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+			select {
+			case <-time.After(120 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	})
+	const schemas = 200
+	retries := 0
+	answered := map[int]int{} // schema to number
+	for i := range schemas {
+		for {
+			got, err := r.Register(t.Context(), name, catalog.Registration{Text: fmt.Sprintf(`{"const":%d}`, i)})
+			if errors.Is(err, catalog.Unavailable) {
+				retries++
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			answered[i] = got.Number
+			break
+		}
+	}
+	cancel()
+	killing.Wait()
+	var versions []catalog.Version
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		var err error
+		if versions, err = r.Versions(t.Context(), name, catalog.LiveOnly); err == nil {
+			break
+		}
+		if !errors.Is(err, catalog.Unavailable) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	ids := map[int]bool{}
+	for i, v := range versions {
+		if v.Number != i+1 || answered[i] != v.Number || ids[v.Schema.ID] {
+			t.Errorf("place %d holds number %d with ID %d, answered was %d", i, v.Number, v.Schema.ID, answered[i])
+		}
+		ids[v.Schema.ID] = true
+	}
+	if len(versions) != schemas {
+		t.Errorf("%d versions, want %d", len(versions), schemas)
+	}
+	t.Logf("%d registrations, %d answers lost", schemas, retries)
+}

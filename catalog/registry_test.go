@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func newRegistry(t *testing.T) *catalog.Registry {
 // listening returns a registry on a store and keeps it listening until the test ends.
 func listening(t *testing.T, s catalog.Store) *catalog.Registry {
 	t.Helper()
-	r := catalog.New(s, catalog.Options{})
+	r := catalog.New(s, catalog.Options{Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
