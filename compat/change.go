@@ -447,11 +447,13 @@ func (a *at) texts() {
 	}
 	a.named("format", "format", format(a.old), format(a.new))
 	content := func(n *validator.Node) string {
-		text := members(n.Raw)
-		if n.Draft != validator.Draft7 || text["contentEncoding"] == nil && text["contentMediaType"] == nil {
+		switch {
+		case n.ContentMediaType == "" && n.ContentEncoding == "":
 			return ""
+		case n.ContentEncoding == "":
+			return quoted(n.ContentMediaType)
 		}
-		return strings.Trim(string(text["contentMediaType"])+" "+string(text["contentEncoding"]), " ")
+		return quoted(strings.TrimSpace(n.ContentMediaType + " " + n.ContentEncoding))
 	}
 	a.named("content", "contentMediaType", content(a.old), content(a.new))
 }

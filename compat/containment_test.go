@@ -3,7 +3,6 @@ package compat_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -43,8 +42,6 @@ func suiteFolder(t *testing.T) string {
 	}
 	return filepath.Join(m.Dir, "testdata", "JSON-Schema-Test-Suite")
 }
-
-var whole = flag.Bool("whole", false, "ask every question of the containment suite, not every fourth group's")
 
 type suiteCase struct {
 	name   string
@@ -123,7 +120,7 @@ type score struct{ right, undecided, wrong int }
 // the validator's own verdict.
 func TestContainmentSuite(t *testing.T) {
 	cases, remotes := suiteCases(t, suiteFolder(t))
-	if !*whole { // every fourth group, so that every file is met
+	if testing.Short() { // every fourth group, so that every file is met
 		i := 0
 		cases = slices.DeleteFunc(cases, func(suiteCase) bool { i++; return i%4 != 1 })
 	}

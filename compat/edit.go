@@ -102,7 +102,6 @@ func (e edit) apply(n *validator.Node) {
 		n.Format, n.FormatAsserted = from.Format, from.FormatAsserted
 	case "contentMediaType":
 		n.ContentEncoding, n.ContentMediaType, n.ContentSchema = from.ContentEncoding, from.ContentMediaType, from.ContentSchema
-		n.Raw = from.Raw
 	case "$ref":
 		n.Ref = from.Ref
 	case "maxProperties":

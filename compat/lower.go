@@ -2,7 +2,6 @@ package compat
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -296,7 +295,6 @@ func (l *lowering) formula(p place, unevaluated bool) int32 {
 	if t := l.dynamicTarget(p); t != nil {
 		all = append(all, l.child(p, t))
 	}
-	all = append(all, l.unread(p)...)
 	all = append(all, l.general(p)...)
 	l.numbers(v, atom)
 	l.strings(p, atom)
@@ -311,30 +309,6 @@ func (l *lowering) formula(p place, unevaluated bool) int32 {
 		}
 	}
 	return l.all(at, all)
-}
-
-// unread are keywords that stand in the text and assert something, but that the tree does not carry: what they mean
-// is then not known here, and saying nothing would be saying that they mean nothing.
-func (l *lowering) unread(p place) (all []int32) {
-	v := p.node
-	var text map[string]json.RawMessage
-	if json.Unmarshal(v.Raw, &text) != nil {
-		if v.Draft >= validator.Draft2019 {
-			all = append(all, l.opaque(p, "$dynamicRef", ReasonDynamicRef, "no text"))
-		}
-		return all
-	}
-	_, dynamic := text["$dynamicRef"]
-	_, recursive := text["$recursiveRef"]
-	if v.DynamicRef == nil && (dynamic && v.Draft == validator.Draft2020 || recursive && v.Draft == validator.Draft2019) {
-		all = append(all, l.opaque(p, "$dynamicRef", ReasonDynamicRef, ""))
-	}
-	_, encoding := text["contentEncoding"]
-	_, media := text["contentMediaType"]
-	if (encoding || media) && v.Draft == validator.Draft7 && v.ContentEncoding == "" && v.ContentMediaType == "" {
-		all = append(all, l.opaque(p, "content", ReasonContent, ""))
-	}
-	return all
 }
 
 func (l *lowering) dynamicTarget(p place) *validator.Node {

@@ -19,7 +19,6 @@ import (
 // grammar makes random schemas over all keywords, small enough that their events collide often.
 type grammar struct {
 	*rand.Rand
-	draft string
 }
 
 func (g *grammar) one(options ...string) string { return options[g.IntN(len(options))] }
@@ -56,6 +55,30 @@ func (g *grammar) schema(depth int) string {
 		fmt.Fprintf(&b, "%q:%s", k, parts[k])
 	}
 	return b.String() + "}"
+}
+
+// event is a random small value that the grammar's schemas speak of.
+func (g *grammar) event(depth int) string {
+	if depth == 0 || g.IntN(3) == 0 {
+		return g.one(g.value(), g.value(), `"2026-02-03"`, `"10.0.0.1"`, `"bb"`, `"aab"`, "3", "0.5")
+	}
+	n := g.IntN(4)
+	parts := make([]string, n)
+	if g.IntN(3) == 0 {
+		for i := range parts {
+			parts[i] = g.event(depth - 1)
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	seen := map[string]bool{}
+	parts = parts[:0]
+	for range n {
+		if name := g.one("a", "b", "c", "ab", "d"); !seen[name] {
+			seen[name] = true
+			parts = append(parts, fmt.Sprintf("%q:%s", name, g.event(depth-1)))
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
 }
 
 func (g *grammar) list(depth int) string {
@@ -236,6 +259,11 @@ func randomPair(t testing.TB, seed uint64, events int) compat.Verdict {
 		if err := compat.Verify(old, next, r.Proof); err != nil {
 			fail("%v", err)
 		}
+		for range 4 * events { // small values from the same words, whatever the schemas are
+			if e := []byte(g.event(3)); old.Source().Valid(e) && !next.Source().Valid(e) {
+				fail("%s is valid under old and not under new", e)
+			}
+		}
 		n := 0
 		for sample, err := range compat.Examples(old, seed) {
 			if err != nil {
@@ -265,6 +293,67 @@ func TestRandomPairs(t *testing.T) {
 		count[randomPair(t, seed, 30)]++
 	}
 	t.Logf("%d pairs: %v", *rounds, count)
+}
+
+// TestMetamorphic: schemas built wider together with an event that only the wider side takes, and schemas written in
+// another way.
+func TestMetamorphic(t *testing.T) {
+	var c compat.Checker
+	contains := func(old, next *compat.Schema) compat.Verdict {
+		r := c.Contains(context.Background(), old, next, compat.Options{})
+		confirm(t, old, next, r)
+		return r.Verdict
+	}
+	try := func(text string) *compat.Schema {
+		v, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{})
+		if err != nil {
+			return nil
+		}
+		s, err := compat.Compile(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	asked, open := 0, 0
+	for seed := range uint64(150) {
+		g := &grammar{Rand: rand.New(rand.NewPCG(seed, 7))}
+		inner := g.schema(3)
+		def := `{"type":["object","null"],"properties":{"a":{"$ref":"#/$defs/d"}}}`
+		doc := func(schema string) *compat.Schema {
+			return try(`{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"d":` + def + `},"allOf":[` + schema + `]}`)
+		}
+		s := doc(inner)
+		if s == nil {
+			continue
+		}
+		for _, same := range []string{
+			`{"not":{"not":` + inner + `}}`, `{"allOf":[` + inner + `,` + inner + `]}`, `{"anyOf":[` + inner + `,false]}`, `{"oneOf":[` + inner + `]}`,
+			`{"if":true,"then":` + inner + `,"else":false}`, `{"anyOf":[{"allOf":[` + inner + `,{"type":"object"}]},{"allOf":[` + inner + `,{"not":{"type":"object"}}]}]}`,
+		} {
+			o := doc(same)
+			asked++
+			if a, b := contains(s, o), contains(o, s); a == compat.Incompatible || b == compat.Incompatible {
+				t.Errorf("seed %d: %s and %s: %s, %s", seed, inner, same, a, b)
+			} else if a == compat.Undecided || b == compat.Undecided {
+				open++
+			}
+		}
+		event := g.event(2)
+		wider := doc(`{"anyOf":[` + inner + `,{"const":` + event + `}]}`)
+		back, forth := contains(s, wider), contains(wider, s)
+		asked++
+		want := compat.Compatible
+		if !s.Source().Valid([]byte(event)) {
+			want = compat.Incompatible
+		}
+		if back == compat.Undecided || forth == compat.Undecided {
+			open++
+		} else if back != compat.Compatible || forth != want {
+			t.Errorf("seed %d: %s widened by %s: %s, %s; want compatible, %s", seed, inner, event, back, forth, want)
+		}
+	}
+	t.Logf("%d asked, %d undecided", asked, open)
 }
 
 func FuzzPairs(f *testing.F) {
