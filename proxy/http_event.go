@@ -149,7 +149,8 @@ func (f *front) renew() {
 	}
 }
 
-// decide judges an event and returns the record to produce, or the result that refuses it. The event is counted.
+// decide judges an event and returns the record to produce, or the result that refuses it. The event is counted, unless
+// this is a dry run.
 func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 	if e.fault != nil {
 		e.fault.Index = i
@@ -163,7 +164,9 @@ func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 	}
 	res.Subject, res.Version = v.subject, v.version
 	if !v.accepted() {
-		f.srv.rejected(f.who, f.plan.topic, &tally{bad: []badRecord{{i, v}}}, 1)
+		if !f.opts.dryRun {
+			f.srv.rejected(f.who, f.plan.topic, &tally{bad: []badRecord{{i, v}}}, 1)
+		}
 		return nil, f.refused(i, &v)
 	}
 	if key == nil {

@@ -60,6 +60,9 @@ func TestReportsAddUp(t *testing.T) {
 	if status, _, text := post(t, front(t, s)+"/v1/topics/orders.placed/events", "application/json", "["+goodV2+","+badLines+"]"); status != 207 {
 		t.Fatalf("HTTP: %d %s", status, text)
 	}
+	if status, _, text := post(t, front(t, s)+"/v1/topics/orders.placed/events?dry_run=true", "application/json", "["+goodV2+","+badLines+"]"); status != 207 {
+		t.Fatalf("HTTP dry run: %d %s", status, text)
+	}
 	sent["accord-http"] = 1
 	stop()
 	seen, free, rejected, accepted := map[string]int64{}, int64(0), map[string]int64{}, int64(0)
