@@ -1,5 +1,7 @@
 package upcast
 
+import "github.com/accordhq/accord/validator"
+
 // Limits of the language. Over one of the first six, Parse or Compile refuses; over the others, the event gets an
 // UpcastError that names the limit.
 const (
@@ -11,8 +13,8 @@ const (
 	MaxScale     = 18        // exp10 of scale, in either direction
 	MaxChain     = 500       // lenses fused into one program
 
-	MaxNumberDigits = 64       // digits of a number that an op computes on, and of its result
-	MaxOpExponent   = 308      // written exponent of a number that an op computes on, in either direction
-	MaxUpcastBytes  = 16 << 20 // bytes of an event, before and after
-	MaxDepth        = 64       // objects and arrays open at once, before and after; the validator's limit
+	MaxNumberDigits = 64                 // digits of a number that an op computes on, and of its result
+	MaxOpExponent   = 308                // written exponent of a number that an op computes on, in either direction
+	MaxUpcastBytes  = 16 << 20           // bytes of an event, before and after
+	MaxDepth        = validator.MaxDepth // objects and arrays open at once, before and after
 )

@@ -78,16 +78,19 @@ type coalesce struct {
 
 func (o coalesce) up(r *run, scope *node) *UpcastError {
 	var first *node
-	for _, from := range o.from {
+	for i, from := range o.from {
 		value, err := from.take(scope, false)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case value == nil:
-		case first == nil:
+		}
+		if value == nil {
+			continue
+		}
+		if i > 0 {
+			r.lose(value) // dropped, or kept but without a way back to where it stood
+		}
+		if first == nil {
 			first = value
-		default:
-			r.lose(value)
 		}
 	}
 	if first == nil {

@@ -32,7 +32,7 @@ func (o wrapAs) down(r *run, scope *node) *UpcastError {
 		return o.at.fault("has no member %q", o.key.last())
 	}
 	for i := range value.members {
-		if i != at {
+		if i != at || value.members[i].value.kind == null { // a bare null is not wrapped again
 			r.lose(value.members[i].value)
 		}
 	}
@@ -78,13 +78,18 @@ func (o wrap) down(r *run, scope *node) *UpcastError {
 	case value.kind != array:
 		return o.at.fault("is of type %s, not array", value.kind)
 	case len(value.items) == 0:
-		_, err := o.at.take(scope, false)
-		return err
+		if _, err := o.at.take(scope, false); err != nil {
+			return err
+		}
+		r.lose(value)
+		return nil
 	case len(value.items) > 1 && o.refuse:
 		return o.at.fault("has more than one item")
 	}
-	for _, item := range value.items[1:] {
-		r.lose(item)
+	for i, item := range value.items {
+		if i > 0 || item.kind == null {
+			r.lose(item)
+		}
 	}
 	value.become(value.items[0])
 	return nil

@@ -41,7 +41,7 @@ func (o mapped) up(r *run, scope *node) *UpcastError {
 		return nil
 	case to == nil:
 		return o.at.fault("is not in the table")
-	case to == o.table.other:
+	case to == o.table.other, to.kind == null: // null is left alone on the way down
 		r.lose(value)
 	}
 	value.replace(r, to)

@@ -99,31 +99,53 @@ func (o split) down(r *run, scope *node) *UpcastError {
 	if err != nil || a == nil && b == nil {
 		return err
 	}
-	whole := a
-	switch {
-	case a == nil:
-		whole = r.part(b, append(bytes.Clone(o.sep), b.string()...))
-	case b != nil && len(b.string()) > 0:
-		first := a.string()
-		if bytes.Contains(first, o.sep) {
-			r.lose(a)
-			r.lose(b)
-		}
-		joined := append(append(append(make([]byte, 0, len(first)+len(o.sep)), first...), o.sep...), b.string()...)
-		whole = r.part(a, joined)
-	case bytes.Contains(a.string(), o.sep):
-		r.lose(a)
+	var whole, first, second []byte
+	if a != nil && a.kind == text {
+		first = a.string()
 	}
-	return o.from.put(r, scope, whole)
+	whole = first
+	if b != nil && b.kind == text {
+		second = b.string()
+	}
+	if len(second) > 0 {
+		whole = append(append(append(make([]byte, 0, len(first)+len(o.sep)+len(second)), first...), o.sep...), second...)
+	}
+	if !o.comesBack(whole, a, b, first, second) {
+		for _, lost := range []*node{a, b} {
+			if lost != nil {
+				r.lose(lost)
+			}
+		}
+	}
+	origin := a
+	if origin == nil || origin.kind == null {
+		origin = b
+	}
+	if origin == nil || origin.kind == null {
+		return nil
+	}
+	return o.from.put(r, scope, r.part(origin, whole))
 }
 
-// piece takes one of the two strings away; null counts as absent.
+// comesBack says whether the way up makes the same two strings again.
+func (o split) comesBack(whole []byte, a, b *node, first, second []byte) bool {
+	before, after, found := bytes.Cut(whole, o.sep)
+	if a == nil || a.kind == null || !bytes.Equal(before, first) || !bytes.Equal(after, second) {
+		return false
+	}
+	if b == nil {
+		return !found && o.absent
+	}
+	return b.kind == text && (found || !o.absent)
+}
+
+// piece takes one of the two values away: a string, null, or nil if there is none.
 func (o split) piece(scope *node, at pointer) (*node, *UpcastError) {
 	value, err := at.take(scope, false)
-	if value == nil || err != nil || value.kind == null {
+	if value == nil || err != nil {
 		return nil, err
 	}
-	if value.kind != text {
+	if value.kind != text && value.kind != null {
 		return nil, at.fault("is of type %s, not string", value.kind)
 	}
 	return value, nil
