@@ -21,6 +21,7 @@ import (
 // baseline is what a schemas folder is compared with: the promises given so far.
 type baseline struct {
 	name     string        // as on the command line
+	whole    bool          // a folder: what it has and the new one has not was removed. A registry may hold more
 	subjects []baseSubject // each after those that it refers to
 }
 
@@ -106,7 +107,7 @@ func treeBaseline(name string, files fs.FS) (*baseline, error) {
 	if err != nil {
 		return nil, exit(exitInput, fmt.Errorf("baseline %s: %w", name, err))
 	}
-	b := &baseline{name: name}
+	b := &baseline{name: name, whole: true}
 	for _, f := range folders {
 		s := baseSubject{name: f.Subject, level: tree.Compatibility(f)}
 		for _, v := range f.Versions {

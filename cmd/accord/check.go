@@ -190,12 +190,12 @@ func (r *checkResult) check(ctx context.Context, tree *catalog.Tree, base *basel
 	}
 	defer store.Close()
 	c := checker{result: r, tree: tree, base: base, registry: catalog.New(store, catalog.Options{})}
-	if err := c.loadBaseline(ctx); err != nil {
-		return err
-	}
 	folders, err := tree.Order()
 	if err != nil {
 		return exit(exitInput, err)
+	}
+	if err := c.loadBaseline(ctx, c.needed(folders)); err != nil {
+		return err
 	}
 	for _, f := range folders {
 		c.released(f)
@@ -204,7 +204,7 @@ func (r *checkResult) check(ctx context.Context, tree *catalog.Tree, base *basel
 		}
 	}
 	for _, s := range base.subjects {
-		if tree.Subjects[s.name] == nil {
+		if base.whole && tree.Subjects[s.name] == nil {
 			c.find(finding{Rule: "subject-removed", Severity: catalog.SeverityError, Subject: s.name, Message: "the folder of a released subject is gone"}, "", nil)
 		}
 	}
@@ -237,12 +237,53 @@ func (c *checker) find(f finding, path string, text []byte) {
 	}
 }
 
+// news are the versions that the folder adds to the history, the draft last.
+func (c *checker) news(f *catalog.Folder) []catalog.SchemaFile {
+	released := 0
+	if base := c.base.find(f.Subject); base != nil {
+		released = len(base.versions)
+	}
+	news := slices.Clone(f.Versions[min(released, len(f.Versions)):])
+	if f.Next != nil && f.Next.Text != nil {
+		news = append(news, *f.Next)
+	}
+	return news
+}
+
+// needed are the subjects whose history has to be known: those that something is added to, and all they refer to.
+func (c *checker) needed(folders []*catalog.Folder) map[string]bool {
+	needed := map[string]bool{}
+	var need func(subject string, refs []catalog.Reference)
+	need = func(subject string, refs []catalog.Reference) {
+		if subject != "" && !needed[subject] {
+			needed[subject] = true
+			if base := c.base.find(subject); base != nil {
+				for _, v := range base.versions {
+					need("", v.references)
+				}
+			}
+		}
+		for _, ref := range refs {
+			need(ref.Subject, nil)
+		}
+	}
+	for _, f := range folders {
+		for _, v := range c.news(f) {
+			refs, _ := c.tree.References(v.Text) // what cannot be read is told when it is judged
+			need(f.Subject, refs)
+		}
+	}
+	return needed
+}
+
 // loadBaseline gives the scratch registry the history, as it is: it was judged when it was made.
-func (c *checker) loadBaseline(ctx context.Context) error {
+func (c *checker) loadBaseline(ctx context.Context, needed map[string]bool) error {
 	for _, s := range c.base.subjects {
-		name := catalog.Name{Subject: s.name}
+		if !needed[s.name] {
+			continue
+		}
 		for _, v := range s.versions {
-			_, err := c.registry.Register(ctx, name, catalog.Registration{Text: string(v.text), References: v.references, Lens: v.lens, Force: true})
+			_, err := c.registry.Register(ctx, catalog.Name{Subject: s.name}, catalog.Registration{Text: string(v.text), References: v.references, Lens: v.lens, Force: true})
 			if err != nil {
 				return exit(exitInput, fmt.Errorf("baseline %s: %s version %d: %w", c.base.name, s.name, v.number, err))
 			}
@@ -290,9 +331,9 @@ func looser(now, before string) bool {
 
 // versions judges what the folder adds to the history: new versions, then the draft.
 func (c *checker) versions(ctx context.Context, f *catalog.Folder) error {
-	released := 0
-	if base := c.base.find(f.Subject); base != nil {
-		released = len(base.versions)
+	news := c.news(f)
+	if len(news) == 0 {
+		return nil
 	}
 	name := catalog.Name{Subject: f.Subject}
 	if level := c.tree.Compatibility(f); level != "" {
@@ -304,11 +345,7 @@ func (c *checker) versions(ctx context.Context, f *catalog.Folder) error {
 			return err
 		}
 	}
-	news := slices.Clone(f.Versions[min(released, len(f.Versions)):])
 	draft := f.Next != nil && f.Next.Text != nil
-	if draft {
-		news = append(news, *f.Next)
-	}
 	for i, v := range news {
 		refs, err := c.tree.References(v.Text)
 		if err != nil {

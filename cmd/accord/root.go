@@ -104,7 +104,7 @@ Start here:  accord dev`,
 // verbs lists every verb's constructor; a verb has one file.
 var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
-	lintCommand, checkCommand, applyCommand,
+	lintCommand, checkCommand, diffCommand, applyCommand,
 	validateCommand,
 	versionCommand,
 }
