@@ -169,7 +169,8 @@ func TestExamplesBehaveAsTheyAreNamed(t *testing.T) {
 			for _, name := range bad {
 				want := strings.TrimSpace(string(file(t, strings.TrimSuffix(name, ".json")+".expect")))
 				got := places(schema.Validate(decode(t, name, file(t, name))))
-				if !slices.Contains(got, want) {
+				// Of an undeclared member this library names the object, our own validator the member.
+				if !slices.Contains(got, want) && !slices.Contains(got, path.Dir(want)) {
 					t.Errorf("%s fails at %q, want %q", name, got, want)
 				}
 			}
