@@ -295,6 +295,9 @@ func (c *closure) walk(t *text, pointer string, p *place, base string) error {
 	} else if id := c.embeddedID(t, p, hasRef); id != "" {
 		if uri, err := resolve(base, id); err == nil {
 			base = uri
+			if slices.ContainsFunc(t.resources[1:], func(r resourceAt) bool { return r.base == base }) {
+				return t.fail(join(pointer, "$id"), "$id", "names a second schema %s", strings.TrimPrefix(base, houseURI))
+			}
 			t.resources = append(t.resources, resourceAt{pointer, base})
 		}
 		if t == c.root && p.member("$schema") != nil {

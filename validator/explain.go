@@ -51,7 +51,11 @@ func (s *Schema) faultViolation(sc *scanner) Violation {
 		} else if f.index < 0 {
 			continue
 		}
-		address = appendToken(address, name)
+		if name == otherName {
+			address = append(append(address, '/'), name...)
+		} else {
+			address = appendToken(address, name)
+		}
 	}
 	v.Address = string(address)
 	return v

@@ -107,15 +107,6 @@ func (x *explainer) skipTo(i int) int {
 	return end
 }
 
-func lastToken(pointer string) string {
-	for k := len(pointer) - 1; k >= 0; k-- {
-		if pointer[k] == '/' {
-			return pointer[k+1:]
-		}
-	}
-	return "false"
-}
-
 func (x *explainer) object(n *node, i int) {
 	o := n.object
 	if o == nil {

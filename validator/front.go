@@ -2,6 +2,7 @@ package validator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -108,6 +109,7 @@ func (t *text) metaFault() error {
 	}
 	type leaf struct {
 		offset           int
+		byType           int // 1 for a wrong type, which says least where a keyword may have several
 		pointer, message string
 	}
 	var leaves []leaf
@@ -120,21 +122,23 @@ func (t *text) metaFault() error {
 			l := leaf{pointer: unescapeFragment(e.InstanceLocation), message: e.Message}
 			if p := t.top.lookup(l.pointer); p != nil {
 				l.offset = p.start
-				if p.kind(t.bytes) == '"' && strings.HasSuffix(e.KeywordLocation, "/format") {
-					l.message = formatFault(p.str(t.bytes), l.message)
-				}
+			}
+			switch {
+			case strings.HasSuffix(e.KeywordLocation, "/propertyNames/format"):
+				l.message = formatFault(unescapePointer(lastToken(l.pointer)), l.message)
+			case strings.HasSuffix(e.KeywordLocation, "/format"):
+				l.message = formatFault(t.top.lookup(l.pointer).str(t.bytes), l.message)
+			case strings.HasSuffix(e.KeywordLocation, "/type"):
+				l.byType = 1
 			}
 			leaves = append(leaves, l)
 		}
 	}
 	collect(invalid)
 	first := slices.MinFunc(leaves, func(a, b leaf) int {
-		if a.offset != b.offset {
-			return a.offset - b.offset
-		}
-		return strings.Compare(a.pointer+"\x00"+a.message, b.pointer+"\x00"+b.message)
+		return cmp.Or(cmp.Compare(a.offset, b.offset), cmp.Compare(a.byType, b.byType), cmp.Compare(a.pointer, b.pointer), cmp.Compare(a.message, b.message))
 	})
-	return t.fail(first.pointer, first.pointer[strings.LastIndexByte(first.pointer, '/')+1:], "%s", first.message)
+	return t.fail(first.pointer, lastToken(first.pointer), "%s", first.message)
 }
 
 // formatFault says what is wrong with a pattern; other formats keep the library's words.

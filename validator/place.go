@@ -108,3 +108,6 @@ func (p *place) str(text []byte) string {
 
 // join appends one token to a JSON Pointer.
 func join(pointer, token string) string { return string(appendToken([]byte(pointer), token)) }
+
+// lastToken is the last token of a JSON Pointer, still escaped; "" of the whole document.
+func lastToken(pointer string) string { return pointer[strings.LastIndexByte(pointer, '/')+1:] }

@@ -1,0 +1,57 @@
+package validator
+
+// ExplainAll explains without asking for the verdict first, so that tests can hold the two walks against each other.
+// ok is false where a byte rule or the step budget ended the walk.
+func (s *Schema) ExplainAll(event []byte) (found []Violation, ok bool) {
+	r := s.take()
+	defer s.put(r)
+	if !r.scanner.check(event, s.limits.EventBytes) {
+		return nil, false
+	}
+	r.begin(s.program, event, explainStepRatio)
+	found = explainAll(r, MaxViolations)
+	return found, r.fault == ""
+}
+
+// AskV5 is Oracle past its list of differences.
+func (s *Schema) AskV5(event []byte) (valid, asked bool) { return s.askV5(event) }
+
+// Steps is how many steps a verdict costs and how many are allowed.
+func (s *Schema) Steps(event []byte) (used, allowed int) {
+	r := s.take()
+	defer s.put(r)
+	if !r.scanner.check(event, s.limits.EventBytes) {
+		return 0, 0
+	}
+	r.begin(s.program, event, 1)
+	allowed = r.steps
+	r.judge()
+	return allowed - r.steps, allowed
+}
+
+// IsMultipleOf and CompareNumbers are the exact arithmetic of two JSON numbers.
+func IsMultipleOf(a, b string) bool {
+	return readDecimal(nil, []byte(a)).isMultipleOf(readDecimal(nil, []byte(b)))
+}
+
+func CompareNumbers(a, b string) int {
+	return readDecimal(nil, []byte(a)).compare(readDecimal(nil, []byte(b)))
+}
+
+// Canonical is the canonical form of a text that keeps the byte rules.
+func Canonical(text string) string {
+	out, _ := appendCanonical(nil, []byte(text), skipSpace([]byte(text), 0))
+	return string(out)
+}
+
+// HasFormat reports whether s holds a format's own check.
+func HasFormat(name, s string) bool { return formats[name]([]byte(s)) }
+
+// Formats are the names of all formats that are asserted.
+func Formats() []string {
+	var names []string
+	for name := range formats {
+		names = append(names, name)
+	}
+	return names
+}
