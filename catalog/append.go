@@ -70,7 +70,7 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 	for {
 		done, err := r.register(ctx, name, reg)
 		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
-			conflicts.Inc()
+			r.metrics.conflicts.Inc()
 			continue
 		}
 		if err != nil && ctx.Err() != nil {

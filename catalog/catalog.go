@@ -133,12 +133,10 @@ type Version struct {
 	By     string
 }
 
-// Mark says under what circumstances a version was let in.
+// Mark says that a version was let in without a judgement.
 type Mark struct {
-	Forced    bool     `json:"forced,omitempty"`    // the judgement was left out on request
-	Imported  bool     `json:"imported,omitempty"`  // it came with its own ID and was not judged
-	Undecided bool     `json:"undecided,omitempty"` // nobody could prove or refute it
-	Warnings  []string `json:"warnings,omitempty"`
+	Forced   bool `json:"forced,omitempty"`   // it was left out on request
+	Imported bool `json:"imported,omitempty"` // it came with its own ID
 }
 
 // StoredLens is the step from the version below to the version that carries it.

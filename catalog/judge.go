@@ -172,7 +172,7 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	}
 	defer done()
 	began := time.Now()
-	defer func() { judgeSeconds.Observe(time.Since(began).Seconds()) }()
+	defer func() { r.metrics.judging.Observe(time.Since(began).Seconds()) }()
 
 	config := s.Policies.Config()
 	next, err := compat.Compile(p.compiled)

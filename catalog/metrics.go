@@ -1,17 +1,48 @@
 package catalog
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
 
-// What a process counts about its registries.
-var (
-	conflicts = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "accord_catalog_conflicts_total", Help: "Registrations that were judged again because something changed in between.",
-	})
-	judgeSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "accord_catalog_judge_seconds", Help: "Time to judge one registration.",
-		Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
-	})
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collectors returns the metrics of this package, to be registered by whoever runs it.
-func Collectors() []prometheus.Collector { return []prometheus.Collector{conflicts, judgeSeconds} }
+// metrics is what a Registry counts.
+type metrics struct {
+	conflicts, hits, misses, deaf prometheus.Counter
+	judging                       prometheus.Histogram
+	all                           []prometheus.Collector
+}
+
+func newMetrics(r *Registry) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "accord_catalog_" + name, Help: help})
+	}
+	m := &metrics{
+		conflicts: counter("conflicts_total", "Registrations that were judged again because something changed in between."),
+		hits:      counter("cache_hits_total", "Subjects and schemas that were read from memory."),
+		misses:    counter("cache_misses_total", "Subjects and schemas that were read from the store."),
+		deaf:      counter("deaf_seconds_total", "Time during which changes were not heard of, and reads passed through."),
+		judging: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "accord_catalog_judge_seconds", Help: "Time to judge one registration.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
+		}),
+	}
+	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "accord_catalog_revision_lag", Help: "Revisions heard of that the caches do not follow yet.",
+	}, func() float64 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return float64(r.heard) - float64(min(r.applied, r.heard))
+	})
+	m.all = []prometheus.Collector{m.conflicts, m.hits, m.misses, m.deaf, m.judging, lag}
+	return m
+}
+
+// Collectors returns the metrics of the registry, to be registered once by whoever runs it.
+func (r *Registry) Collectors() []prometheus.Collector { return r.metrics.all }
+
+// silence counts the time from now until the store is heard again.
+func (m *metrics) silence() (heard func()) {
+	since := time.Now()
+	return func() { m.deaf.Add(time.Since(since).Seconds()) }
+}

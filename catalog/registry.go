@@ -40,6 +40,7 @@ type Registry struct {
 	reading  flight[Name, *Subject]
 	queues   queues
 	judged   *judged
+	metrics  *metrics
 
 	mu        sync.Mutex
 	listening bool          // guarded by mu, as all below
@@ -68,7 +69,7 @@ func New(store Store, o Options) *Registry {
 		changed:  make(chan struct{}),
 		bell:     make(chan struct{}, 1),
 	}
-	r.judged = newJudged(r.loadEntry)
+	r.judged, r.metrics = newJudged(r.loadEntry), newMetrics(r)
 	return r
 }
 
@@ -87,12 +88,20 @@ func (r *Registry) Run(ctx context.Context) error {
 	defer cancel()
 	wg.Go(func() { r.apply(ctx) })
 	wait := relistenFirst
+	heard := r.metrics.silence()
 	for {
 		err := r.store.Watch(ctx, func(rev Rev) {
+			if heard != nil {
+				heard()
+				heard = nil
+			}
 			wait = relistenFirst
 			r.hear(rev, true)
 		})
 		r.deaf()
+		if heard == nil {
+			heard = r.metrics.silence()
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -274,6 +283,7 @@ func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 		return r.freshSubject(ctx, name)
 	}
 	if s, ok := r.subjects.get(name); ok {
+		r.metrics.hits.Inc()
 		return s, nil
 	}
 	s, err := r.reading.do(ctx, name, func(ctx context.Context) (*Subject, error) { return r.freshSubject(ctx, name) })
@@ -292,6 +302,7 @@ func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 
 // freshSubject reads a subject from the store.
 func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error) {
+	r.metrics.misses.Inc()
 	s, err := r.store.Subject(ctx, name)
 	if err != nil {
 		return nil, err
@@ -307,9 +318,11 @@ func (r *Registry) schema(ctx context.Context, k Key) (*Schema, error) {
 		}
 	}
 	if s, ok := r.schemas.get(Key{Context: k.Context, ID: k.ID}); ok && k.ID != 0 {
+		r.metrics.hits.Inc()
 		return s, nil
 	}
 	return r.loading.do(ctx, k, func(ctx context.Context) (*Schema, error) {
+		r.metrics.misses.Inc()
 		stored, err := r.store.Schema(ctx, k)
 		if err != nil {
 			return nil, err

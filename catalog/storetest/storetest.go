@@ -113,7 +113,7 @@ func testAppend(t *testing.T, s catalog.Store) {
 	v.Schema.RuleSet = &catalog.RuleSet{Domain: []catalog.Rule{{Name: "r", Expr: "true", Params: map[string]string{"a": "b"}, Disabled: true}}}
 	v.Schema.GUID = v.Schema.GUIDOf()
 	v.Lens = &catalog.StoredLens{Lens: json.RawMessage(`{"ops":[]}`), Rev: 1}
-	v.Mark = &catalog.Mark{Forced: true, Warnings: []string{"w"}}
+	v.Mark = &catalog.Mark{Forced: true, Imported: true}
 	before := time.Now().Add(-time.Minute)
 	added, rev, err := s.Append(ctx, name("a"), empty.Head, v)
 	if err != nil || rev == 0 || len(added) != 1 {

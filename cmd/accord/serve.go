@@ -88,6 +88,7 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 		DefaultJSON: o.defaultJSON, Metrics: o.metrics, Log: o.log,
 	})
 	o.metrics.MustRegister(apis.Collectors()...)
+	o.metrics.MustRegister(registry.Collectors()...)
 	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.Handler(), Log: o.log})
 	if err != nil {
 		store.Close()
