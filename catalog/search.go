@@ -222,7 +222,7 @@ func kindOrder(kind string) int {
 type filter struct{ word, value string }
 
 func parseQuery(query string) (terms []string, filters []filter, unknown []string) {
-	for _, w := range strings.Fields(strings.ToLower(query)) {
+	for w := range strings.FieldsSeq(strings.ToLower(query)) {
 		if len(terms)+len(filters) == MaxQueryTerms {
 			break
 		}

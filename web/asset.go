@@ -58,7 +58,7 @@ func loadAssets() (*assets, error) {
 }
 
 func (a *assets) url(l links, file string) template.URL {
-	return template.URL(l.to("-", "assets", a.sum, file)) //nolint:gosec // built here
+	return template.URL(l.to("-", "assets", a.sum, file)) // built here
 }
 
 // asset serves one file of static/. An old sum gets the file that there is now, but not for ever.

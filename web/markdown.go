@@ -38,12 +38,12 @@ func renderMarkdown(source string) template.HTML {
 	}
 	var b bytes.Buffer
 	if err := markdown.Convert([]byte(source), &b); err != nil {
-		return template.HTML("<p>" + template.HTMLEscapeString(source) + "</p>") //nolint:gosec // escaped
+		return template.HTML("<p>" + template.HTMLEscapeString(source) + "</p>") // escaped
 	}
 	if cut {
 		b.WriteString("<p>The text goes on; it is cut here.</p>")
 	}
-	return template.HTML(b.String()) //nolint:gosec // goldmark with raw HTML off
+	return template.HTML(b.String()) // goldmark with raw HTML off
 }
 
 // safeLinks takes away destinations that this site does not lead to, and headings that would compete with the page's.
@@ -74,9 +74,21 @@ func (safeLinks) Transform(doc *ast.Document, reader text.Reader, _ parser.Conte
 		return ast.WalkContinue, nil
 	})
 	for _, image := range images {
-		words := ast.NewString(image.Text(reader.Source())) //nolint:staticcheck // the words of an image are plain
+		words := ast.NewString(wordsIn(image, reader.Source()))
 		image.Parent().ReplaceChild(image.Parent(), image, words)
 	}
+}
+
+// wordsIn gathers the plain text below a node.
+func wordsIn(n ast.Node, source []byte) []byte {
+	var words []byte
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if t, ok := n.(*ast.Text); ok && entering {
+			words = append(words, t.Segment.Value(source)...)
+		}
+		return ast.WalkContinue, nil
+	})
+	return words
 }
 
 func linkAllowed(destination string) bool {

@@ -95,7 +95,7 @@ var words = template.FuncMap{
 	"jsonHTML": jsonHTML,
 	// A level may break after each underscore.
 	"levelHTML": func(level string) template.HTML {
-		return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(level), "_", "_<wbr>")) //nolint:gosec // escaped
+		return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(level), "_", "_<wbr>")) // escaped
 	},
 	"day":   func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 	"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },

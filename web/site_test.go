@@ -26,7 +26,7 @@ import (
 // now is when the pages of the tests are drawn: versions 1 and 2 are deprecated then, none is over.
 var now = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 
-// newSite serves the reference system's catalog from a SQLite file.
+// newSite serves an empty catalog from a SQLite file.
 func newSite(t testing.TB) (*httptest.Server, *catalog.Registry) {
 	t.Helper()
 	ctx := t.Context()
@@ -38,7 +38,6 @@ func newSite(t testing.TB) (*httptest.Server, *catalog.Registry) {
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- registry.Run(listening) }()
-	fill(t, registry)
 	site, err := web.New(web.Config{Registry: registry, Operations: api.New(api.Config{Registry: registry}).Operations(), Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +56,7 @@ func newSite(t testing.TB) (*httptest.Server, *catalog.Registry) {
 	return server, registry
 }
 
-// fill registers the embedded schemas folder, lenses and documents included.
+// fill registers the embedded schemas folder, lenses and documents included. It takes seconds: every lens is proved.
 func fill(t testing.TB, registry *catalog.Registry) {
 	t.Helper()
 	tree, problems, err := catalog.ReadTree(schemas.FS())
@@ -118,6 +117,7 @@ func siteURL(t *testing.T) string {
 	t.Helper()
 	shared.once.Do(func() {
 		server, registry := newSite(keeper{t, context.Background()})
+		fill(t, registry)
 		observe(t, registry)
 		shared.url = server.URL
 	})

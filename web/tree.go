@@ -32,7 +32,7 @@ func (n treeNode) ID() string { return n.prefix + n.AnchorID() }
 func (n treeNode) Link() template.URL { return n.linkTo(n.Address) }
 
 func (n treeNode) linkTo(address string) template.URL {
-	return template.URL("#" + (&url.URL{Fragment: n.prefix + catalog.AnchorID(address)}).EscapedFragment()) //nolint:gosec // escaped
+	return template.URL("#" + (&url.URL{Fragment: n.prefix + catalog.AnchorID(address)}).EscapedFragment()) // escaped
 }
 
 // Top is what the root is called.

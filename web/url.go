@@ -52,7 +52,7 @@ func fragment(address string) string {
 // funcs are the links as templates know them.
 func (l links) funcs() template.FuncMap {
 	return template.FuncMap{
-		"to":         func(segments ...string) template.URL { return template.URL(l.to(segments...)) }, //nolint:gosec // built here
+		"to":         func(segments ...string) template.URL { return template.URL(l.to(segments...)) }, // built here
 		"eventURL":   func(s string) template.URL { return template.URL(l.event(s)) },
 		"serviceURL": func(s string) template.URL { return template.URL(l.service(s)) },
 		"channelURL": func(s string) template.URL { return template.URL(l.channel(s)) },
