@@ -230,6 +230,20 @@ func TestUnknownSchemaTurnsPoisonAfterTheGrace(t *testing.T) {
 	})
 }
 
+func TestTrustProducers(t *testing.T) {
+	lock := lockOf(t, orderPlaced)
+	r := open(t, "", client.WithLock(lockBytes(t, lock)))
+	d := decoder(t, r, client.For[OrderPlaced](orderPlaced, 3), client.TrustProducers())
+	odd := strings.Replace(placed[3], `"EUR"}}]`, `"euro"}}]`, 1)
+	if ev, err := d.Decode(t.Context(), record(guidOf(t, lock, orderPlaced, 3), orderPlaced, odd)); err != nil || ev.Data.(*OrderPlaced).Lines[0].UnitPrice.Currency != "euro" {
+		t.Errorf("its own version: %+v, %v, want the event unseen", ev, err)
+	}
+	_, err := d.Decode(t.Context(), record(guidOf(t, lock, orderPlaced, 2), orderPlaced, strings.Replace(placed[2], `"EUR"`, `"euro"`, 1)))
+	if _, ok := errors.AsType[*client.InvalidError](err); !ok {
+		t.Errorf("what a lens made: %v, want an InvalidError all the same", err)
+	}
+}
+
 func TestNewDecoderRefuses(t *testing.T) {
 	r := open(t, "", client.WithLock(lockBytes(t, lockOf(t, orderPlaced))))
 	for _, options := range [][]client.DecoderOption{

@@ -433,6 +433,44 @@ func TestDecodeByWhatTheTopicIsBoundTo(t *testing.T) {
 	}
 }
 
+func TestNegativeTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := lockOf(t, orderPlaced)
+		guid := guidOf(t, lock, orderPlaced, 3)
+		s := newRoutes(client.Lock{})
+		r := open(t, "http://registry", client.WithHTTP(s.client()), client.WithNegativeTTL(validator.NegativeTTL))
+		fetch := func() error {
+			_, err := r.Fetch(t.Context(), validator.Ref{GUID: guid})
+			return err
+		}
+		if err := fetch(); !errors.Is(err, client.ErrUnknownSchema) {
+			t.Errorf("Fetch = %v, want ErrUnknownSchema", err)
+		}
+		s.set(func() { s.lock = lock })
+		time.Sleep(validator.NegativeTTL - time.Millisecond)
+		if err := fetch(); !errors.Is(err, client.ErrUnknownSchema) {
+			t.Errorf("Fetch within NegativeTTL = %v, want ErrUnknownSchema", err)
+		}
+		time.Sleep(time.Millisecond)
+		if err := fetch(); err != nil {
+			t.Errorf("Fetch after NegativeTTL = %v", err)
+		}
+	})
+}
+
+func TestToken(t *testing.T) {
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		got = req.Header.Get("Authorization")
+		notFound(w, 40403)
+	}))
+	defer server.Close()
+	r := open(t, server.URL, client.WithToken("t-1"))
+	if _, err := r.Fetch(t.Context(), validator.Ref{ID: 7}); !errors.Is(err, client.ErrUnknownSchema) || got != "Bearer t-1" {
+		t.Errorf("Fetch = %v with Authorization %q, want Bearer t-1", err, got)
+	}
+}
+
 // Whatever a server answers, the error is one of the two that a consumer can act on, and never holds a password.
 func TestOddAnswers(t *testing.T) {
 	for _, c := range []struct {
