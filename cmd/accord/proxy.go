@@ -40,7 +40,7 @@ instead of at the brokers; nothing else changes.`,
 			}
 			defer web.Close()
 			log := newLog(std.err)
-			source, err := client.Open(registry)
+			source, err := client.Open(registry, client.WithNegativeTTL(validator.NegativeTTL))
 			if err != nil {
 				return exit(exitUsage, err)
 			}
