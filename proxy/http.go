@@ -37,6 +37,8 @@ func (s *Server) Handler() http.Handler {
 	registry.MustRegister(s.Collectors()...)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/topics/{topic}/events", s.counted("/v1/topics/{topic}/events", s.postEvents))
+	mux.HandleFunc("POST /topics/{topic}", s.counted("/topics/{topic}", s.postV2))
+	mux.HandleFunc("POST /topics/{topic}/partitions/{partition}", s.counted("/topics/{topic}/partitions/{partition}", s.postV2))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -352,4 +353,46 @@ func TestHTTPWhileTheBrokersAreAway(t *testing.T) {
 	if !strings.Contains(string(body), "accord_proxy_http_requests_total{code=\"503\"") {
 		t.Errorf("/metrics = %.300s, want the request counted", body)
 	}
+}
+
+func TestConfluentV2(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		topic := b.topic(t, "v2", 2)
+		s, _ := b.gate(t, proxy.Config{Schemas: bound(topic, "")})
+		url := front(t, s) + "/topics/" + topic
+		const asJSON, asSchema, asBinary = "application/vnd.kafka.json.v2+json", "application/vnd.kafka.jsonschema.v2+json", "application/vnd.kafka.binary.v2+json"
+		base64 := base64.StdEncoding.EncodeToString([]byte(goodV2))
+		for _, c := range []struct {
+			name, path, contentType, body string
+			status                        int
+			want                          string
+		}{
+			{"json", "", asJSON, `{"records":[{"key":"k","value":` + goodV2 + `,"partition":1},{"value":` + goodV2 + `,"partition":1}]}`, 200, `{"offsets":[{"partition":1,"offset":0,"error_code":null,"error":null},{"partition":1,"offset":1,`},
+			{"partition", "/partitions/0", asJSON, `{"records":[{"value":` + goodV2 + `}]}`, 200, `{"partition":0,"offset":0,`},
+			{"schema id", "/partitions/0", asSchema, `{"value_schema_id":1,"records":[{"value":` + goodV1 + `}]}`, 200, `"value_schema_id":1`},
+			{"binary", "/partitions/0", asBinary, `{"records":[{"key":"aw==","value":"` + base64 + `"}]}`, 200, `{"partition":0,"offset":2,`},
+			{"one bad: nothing", "", asJSON, `{"records":[{"value":` + goodV2 + `},{"value":` + badLines + `}]}`, 422, `{"error_code":42206,"message":"record 1: orders.OrderPlaced v2: /lines/0/quantity: minimum`},
+			{"not JSON", "", asJSON, `{"records":[`, 422, `"error_code":42203`},
+			{"no records", "", asJSON, `{}`, 422, `"error_code":42203`},
+			{"not base64", "", asBinary, `{"records":[{"value":"%"}]}`, 422, `"error_code":42203`},
+			{"inline schema", "", asSchema, `{"value_schema":"{}","records":[{"value":{}}]}`, 422, "register first"},
+			{"avro", "", "application/vnd.kafka.avro.v2+json", `{}`, 415, asSchema},
+			{"unknown partition", "/partitions/9", asJSON, `{"records":[{"value":` + goodV2 + `}]}`, 404, `"error_code":40402`},
+		} {
+			status, header, text := post(t, url+c.path, c.contentType, c.body)
+			if status != c.status || !strings.Contains(text, c.want) || header.Get("Content-Type") != "application/vnd.kafka.v2+json" {
+				t.Errorf("%s = %d %s %s, want %d with %s", c.name, status, header.Get("Content-Type"), text, c.status, c.want)
+			}
+			if strings.Contains(text, "SECRET") {
+				t.Errorf("%s: payload in %s", c.name, text)
+			}
+		}
+		status, _, text := post(t, front(t, s)+"/topics/nowhere.at.all", asJSON, `{"records":[{"value":1}]}`)
+		if b.name == "embedded" && (status != 404 || !strings.Contains(text, "40401")) {
+			t.Errorf("unknown topic = %d %s, want 404 40401", status, text)
+		}
+		if n := len(b.consume(t, topic, 5)); n != 5 {
+			t.Errorf("topic holds %d records, want 5", n)
+		}
+	})
 }
