@@ -241,6 +241,9 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 // SubjectNotFound, VersionNotFound. Source: Confluent Schema Registry, POST
 // /compatibility/subjects/{subject}/versions/{version}.
 func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registration) (Judgement, error) {
+	if err := name.checkSubject(); err != nil {
+		return Judgement{}, err
+	}
 	s, err := r.aliased(ctx, name)
 	if err != nil {
 		return Judgement{}, err
