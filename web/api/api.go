@@ -10,6 +10,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -56,6 +57,8 @@ type API struct {
 	confluent  huma.API
 	native     huma.API
 	operations []Operation
+	serving    context.Context // ends when the API drains
+	drain      context.CancelFunc
 }
 
 // New returns an API on a registry.
@@ -79,6 +82,7 @@ func New(c Config) *API {
 		slots:    make(chan struct{}, c.MaxInFlight),
 		waiters:  make(chan struct{}, MaxWaiting),
 	}
+	a.serving, a.drain = context.WithCancel(context.Background())
 	a.doc = newDocument(c)
 	a.confluent = huma.NewAPI(humaConfig(a.doc, mediaV1), humago.NewAdapter(a.router, ""))
 	a.native = huma.NewAPI(humaConfig(a.doc, mediaJSON), humago.NewAdapter(a.router, ""))

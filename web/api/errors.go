@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -139,9 +140,7 @@ func writeFault(w http.ResponseWriter, r *http.Request, native bool, f *fault) {
 		media = mediaV1
 	}
 	w.Header().Set("Content-Type", told.ContentType(media))
-	for k, v := range told.GetHeaders() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), told.GetHeaders())
 	w.WriteHeader(told.GetStatus())
 	if b, err := encode(&told); err == nil {
 		_, _ = w.Write(b)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -102,6 +103,71 @@ func TestLongPollEndsWithAChange(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the long poll sleeps through a change")
+	}
+}
+
+func TestStreamOfChangesResumesAndDrains(t *testing.T) {
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "accord.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	a := api.New(api.Config{Registry: catalog.New(store, catalog.Options{})})
+	server := httptest.NewServer(a.Handler())
+	defer server.Close()
+	for _, subject := range []string{"a", "b"} {
+		if status, body, _ := ask(a.Handler(), "POST", "/subjects/"+subject+"/versions", `{"schemaType":"JSON","schema":"{}"}`); status != 200 {
+			t.Fatalf("register = %d %s", status, body)
+		}
+	}
+	req, err := http.NewRequest("GET", server.URL+"/v1/changes", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", "1")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Content-Type"); res.StatusCode != 200 || got != "text/event-stream" {
+		t.Fatalf("stream = %d %s", res.StatusCode, got)
+	}
+	in := bufio.NewReader(res.Body)
+	next := func() string {
+		for {
+			line, err := in.ReadString('\n')
+			if id, ok := strings.CutPrefix(line, "id: "); ok {
+				return strings.TrimSpace(id)
+			}
+			if err != nil {
+				return err.Error()
+			}
+		}
+	}
+	if got := next(); got != "2" {
+		t.Errorf("first event after 1 = %s, want 2", got)
+	}
+	if status, body, _ := ask(a.Handler(), "DELETE", "/subjects/a", ""); status != 200 {
+		t.Fatalf("delete = %d %s", status, body)
+	}
+	if got := next(); got != "3" {
+		t.Errorf("event of a change while streaming = %s, want 3", got)
+	}
+	a.Drain()
+	if got := next(); got != "EOF" {
+		t.Errorf("stream after Drain = %s, want its end", got)
+	}
+	if status, body, _ := ask(a.Handler(), "GET", "/v1/changes?since=3&wait=30s", ""); status != 200 || !strings.Contains(body, `"changes":[]`) {
+		t.Errorf("long poll after Drain = %d %s", status, body)
+	}
+	if status, _, _ := ask(a.Handler(), "GET", "/readyz", ""); status != 503 {
+		t.Errorf("GET /readyz after Drain = %d, want 503", status)
+	}
+	status, body, _ := ask(a.Handler(), "GET", "/v1/changes?since=x", "", "Accept", "text/event-stream")
+	if want := `{"title":"Bad Request","status":400,"detail":"since is not a revision: x","error_code":400}`; status != 400 || body != want {
+		t.Errorf("stream since x = %d %s, want 400 %s", status, body, want)
 	}
 }
 

@@ -25,6 +25,10 @@ var (
 
 // negotiate chooses the media type of the answer, and refuses a body of another than we read.
 func (t *routing) negotiate(r *http.Request) *fault {
+	if t.op != nil && t.op.stream != nil && wantsStream(r) {
+		t.serve, t.accept = t.op.stream, mediaEvents
+		return nil
+	}
 	offer := mediaOut
 	if t.native() {
 		offer = []string{mediaJSON}

@@ -56,8 +56,8 @@ const exampleChange = `{"rev":42,"at":"2026-01-02T15:04:05Z","by":"anonymous","o
 func (a *API) nativeChanges() {
 	add(a, route{
 		native: true, waits: true, method: http.MethodGet, path: "/v1/changes", id: "listChanges", tag: tagNative, summary: "Read what changed, and wait for more",
-		about:  "Every change, once, in order. With wait the answer comes when there is a change, or when the time is up, then with an empty list.",
-		answer: `{"changes":[` + exampleChange + `],"revision":42}`,
+		about:  "Every change, once, in order. With wait the answer comes when there is a change, or when the time is up, then with an empty list. With text/event-stream in Accept it is a stream of server-sent events, whose id is the revision: Last-Event-ID resumes.",
+		answer: `{"changes":[` + exampleChange + `],"revision":42}`, stream: a.streamChanges,
 	}, a.listChanges)
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/audit", id: "listAudit", tag: tagNative, summary: "Read who changed what, with what was before",
@@ -110,7 +110,9 @@ func (a *API) listChanges(ctx context.Context, in *changesInput, _ *none) (chang
 	}
 	changes, err := a.registry.Changes(ctx, since, p.limit)
 	if err == nil && len(changes) == 0 && wait > 0 {
-		if err = a.await(ctx, since, wait); err == nil {
+		waiting, stop := a.undrained(ctx)
+		defer stop()
+		if err = a.await(waiting, since, wait); err == nil || waiting.Err() != nil && ctx.Err() == nil {
 			changes, err = a.registry.Changes(ctx, since, p.limit)
 		}
 	}

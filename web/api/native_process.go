@@ -42,6 +42,7 @@ type readyBody struct {
 	Store    string      `json:"store" doc:"ok, or unreachable" example:"ok"`
 	Cache    string      `json:"cache" doc:"live while changes are heard; pass-through while each read goes to the store" example:"live"`
 	Revision catalog.Rev `json:"revision" example:"42"`
+	Draining bool        `json:"draining,omitempty" doc:"The process is about to end."`
 }
 
 // programBody is the program.
@@ -87,7 +88,7 @@ func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error)
 	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
 	defer cancel()
 	status := a.registry.Status()
-	ready := readyBody{Store: "ok", Cache: "pass-through", Revision: status.Revision}
+	ready := readyBody{Store: "ok", Draining: a.serving.Err() != nil, Cache: "pass-through", Revision: status.Revision}
 	if status.Listening {
 		ready.Cache = "live"
 	}
@@ -103,7 +104,7 @@ func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error)
 
 // status is 503 where the registry cannot serve.
 func (b readyBody) status() int {
-	if b.Store != "ok" {
+	if b.Store != "ok" || b.Draining {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK

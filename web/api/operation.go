@@ -19,16 +19,17 @@ type route struct {
 	method, path string
 	id, tag      string
 	summary      string
-	about        string // more sentences, "" = the summary says it all
-	request      string // example of the body as JSON, "" = there is no body
-	answer       string // example of the answer as JSON or text, "" = there is no body
-	codes        []int  // error codes beyond those of every route
-	status       int    // of success, 0 = 200, or 204 without an example of the answer
-	produces     string // media type of the answer, "" = the usual ones
-	limit        int64  // bytes of the body, 0 = MaxBodyBytes
-	native       bool   // problem details, application/json
-	waits        bool   // a long poll, counted apart
-	always       bool   // answered whatever the load
+	about        string           // more sentences, "" = the summary says it all
+	request      string           // example of the body as JSON, "" = there is no body
+	answer       string           // example of the answer as JSON or text, "" = there is no body
+	codes        []int            // error codes beyond those of every route
+	status       int              // of success, 0 = 200, or 204 without an example of the answer
+	produces     string           // media type of the answer, "" = the usual ones
+	limit        int64            // bytes of the body, 0 = MaxBodyBytes
+	native       bool             // problem details, application/json
+	waits        bool             // a long poll, counted apart
+	stream       http.HandlerFunc // serves requests for text/event-stream, nil = there is no stream
+	always       bool             // answered whatever the load
 }
 
 // none is the body of operations without one.

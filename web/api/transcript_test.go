@@ -218,6 +218,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`"took_ms":\d+`), `"took_ms":0`},
 	{regexp.MustCompile(`"samples":\d+`), `"samples":0`},
 	{regexp.MustCompile(`(rejected by (?:the new schema|version \d+) at '[^']*'): .*?(\. \{)`), `$1: WORDS$2`},
+	{regexp.MustCompile(`(Invalid schema of type JSON, details: )(?:[^"\\]|\\.)*`), `${1}WORDS`},
+	{regexp.MustCompile(`( does not hold \([^)]*\): )(?:[^"\\]|\\.)*`), `${1}WORDS`},
 	{regexp.MustCompile(`("violations":)\[[^]]*\]`), `$1[]`},
 	{regexp.MustCompile(`("error":\{"pointer":"[^"]*","reason":)"[^"]*"`), `$1"WORDS"`},
 	{regexp.MustCompile(`"proof":\{.*?\},"changes"`), `"proof":{},"changes"`},
