@@ -2,12 +2,15 @@ package compat_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/accordhq/accord/compat"
+	"github.com/accordhq/accord/validator"
 )
 
 // circular is a schema of types that refer to each other in a ring, each a oneOf of branches told apart by a member
@@ -194,5 +197,36 @@ func TestWideObjects(t *testing.T) {
 	confirm(t, broad, narrow, r)
 	if r.Verdict != compat.Incompatible {
 		t.Errorf("1500 members narrowed = %s (%s %s)", r.Verdict, r.Reason, r.Detail)
+	}
+}
+
+// TestDeepBudget: what the default budget leaves open a hundredfold one may decide.
+func TestDeepBudget(t *testing.T) {
+	old, next := compile(t, `{"type":"string","pattern":"^.*a.{14}$"}`), compile(t, `{"type":"string","pattern":"a"}`)
+	var c compat.Checker
+	r := c.Contains(context.Background(), old, next, compat.Options{})
+	if r.Verdict != compat.Undecided || r.Reason != compat.ReasonRegex {
+		t.Errorf("Contains = %s (%s), want undecided (regex)", r.Verdict, r.Reason)
+	}
+	if r = c.Contains(context.Background(), old, next, compat.Options{Budget: compat.Deep()}); r.Verdict != compat.Compatible {
+		t.Errorf("Contains with Deep = %s (%s), want compatible", r.Verdict, r.Reason)
+	}
+}
+
+// TestLimitError: a schema with more assertions than MaxNodes does not compile, and the error says where.
+func TestLimitError(t *testing.T) {
+	names := make([]string, compat.MaxNodes+1)
+	for i := range names {
+		names[i] = fmt.Sprintf("%q", strconv.FormatInt(int64(i), 36))
+	}
+	text := `{"properties":{"a":{"required":[` + strings.Join(names, ",") + `]}}}`
+	v, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = compat.Compile(v)
+	limit, ok := errors.AsType[*compat.LimitError](err)
+	if !ok || limit.Limit != "MaxNodes" || limit.Pointer != "/properties/a" || limit.Max != compat.MaxNodes {
+		t.Errorf("Compile = %v, want a LimitError about MaxNodes at /properties/a", err)
 	}
 }

@@ -182,7 +182,7 @@ func (s *search) settle(k string, f frame, depth int, out outcome) {
 func (s *search) step() bool { return s.work(0) }
 
 // literalsPerStep is how many literals looked at count as one more step.
-const literalsPerStep = 256
+const literalsPerStep = 128
 
 // work counts a step that looks at a number of literals.
 func (s *search) work(literals int) bool {

@@ -1,14 +1,12 @@
 package compat
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // all is the conjunction: flat, without repetition, true parts gone, types and value sets met.
 func (l *lowering) all(at string, ids []int32) int32 {
 	var kids []int32
 	types, false_ := anyType, false
+	seen := map[int32]bool{}
 	var add func([]int32)
 	add = func(ids []int32) {
 		for _, id := range ids {
@@ -22,7 +20,8 @@ func (l *lowering) all(at string, ids []int32) int32 {
 			case kTypes:
 				types &= n.types
 			default:
-				if !slices.Contains(kids, id) {
+				if !seen[id] {
+					seen[id] = true
 					kids = append(kids, id)
 				}
 			}
@@ -50,6 +49,7 @@ func (l *lowering) any(at string, ids []int32) int32 {
 	var types typeMask
 	var vals []any
 	sets, true_ := 0, false
+	seen := map[int32]bool{}
 	var last int32
 	var add func([]int32)
 	add = func(ids []int32) {
@@ -67,7 +67,8 @@ func (l *lowering) any(at string, ids []int32) int32 {
 				vals = append(vals, n.vals...)
 				sets, last = sets+1, id
 			default:
-				if !slices.Contains(kids, id) {
+				if !seen[id] {
+					seen[id] = true
 					kids = append(kids, id)
 				}
 			}

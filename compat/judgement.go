@@ -96,7 +96,11 @@ func judge(ctx context.Context, d Direction, old *Schema, edits []edit, o Option
 		return EffectUnproven, nil
 	}
 	event = appendValue(nil, out.value)
-	if _, height := size(out.value); height > maxHeight || len(event) > MaxWitnessBytes || old.source.Valid(event) != (d == DirectionBackward) {
+	confirmed := old.source.Valid(event)
+	if d == DirectionForward {
+		confirmed = rejects(old.source, event)
+	}
+	if _, height := size(out.value); height > maxHeight || len(event) > MaxWitnessBytes || !confirmed {
 		return EffectUnproven, nil
 	}
 	return EffectBreaks, event

@@ -3,10 +3,8 @@ package compat
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -394,29 +392,4 @@ func (s *store) isFalse(n *node) bool {
 		return n.count < 0
 	}
 	return false
-}
-
-// String is a short text of a node for notes and tests.
-func (s *store) String(id int32) string {
-	n := &s.nodes[id]
-	kids := func(word string) string {
-		parts := make([]string, len(n.kids))
-		for i, k := range n.kids {
-			parts[i] = "#" + strconv.Itoa(int(k))
-		}
-		return word + "(" + strings.Join(parts, " ") + ")"
-	}
-	switch n.kind {
-	case kFalse:
-		return "false"
-	case kTrue:
-		return "true"
-	case kAll, kAny, kOne, kNot, kIf:
-		return kids([]string{kAll: "all", kAny: "any", kOne: "one", kNot: "not", kIf: "if"}[n.kind])
-	case kTypes:
-		return n.types.String()
-	case kValues:
-		return "values(" + strings.Join(n.texts, " ") + ")"
-	}
-	return fmt.Sprintf("%s %s%d", kids(strconv.Itoa(int(n.kind))), n.name, n.count)
 }

@@ -246,6 +246,7 @@ func randomPair(t testing.TB, seed uint64, events int) compat.Verdict {
 	}
 	switch r.Verdict {
 	case compat.Undecided:
+		t.Logf("undecided: %s %s", r.Reason, r.Detail)
 		if r.Reason == compat.ReasonInternal || r.Reason == compat.ReasonDisagreement || r.Reason == "" {
 			fail("%s: %s", r.Reason, r.Detail)
 		}

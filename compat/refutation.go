@@ -82,7 +82,14 @@ func clip(s string) string {
 
 // breaks reports whether the validator accepts an event under old and rejects it under next.
 func (q *question) breaks(event []byte) bool {
-	return q.old.source.Valid(event) && !q.next.source.Valid(event)
+	return q.old.source.Valid(event) && rejects(q.next.source, event)
+}
+
+// rejects reports whether an event violates the schema itself. A breach of the byte rules, or too much work to decide,
+// says nothing about the schema; such a violation has no location in it.
+func rejects(s *validator.Schema, event []byte) bool {
+	violations := s.Explain(event, 1)
+	return len(violations) > 0 && violations[0].Location != ""
 }
 
 // try makes a counterexample of an event that breaks: shrunk, and confirmed by the oracle on both sides.

@@ -111,6 +111,7 @@ func decimal(r *big.Rat) string {
 	if r.IsInt() {
 		return r.Num().String()
 	}
+	r = new(big.Rat).Set(r) // Rat.Denom writes, and so FloatPrec: values are shared
 	if n, exact := r.FloatPrec(); exact {
 		return r.FloatString(n)
 	}
@@ -119,7 +120,7 @@ func decimal(r *big.Rat) string {
 
 // finite reports whether r has a finite decimal.
 func finite(r *big.Rat) bool {
-	_, exact := r.FloatPrec()
+	_, exact := new(big.Rat).Set(r).FloatPrec()
 	return exact
 }
 
