@@ -115,7 +115,8 @@ type versionPage struct {
 	Channel  *catalog.Channel
 	Tree     *tree
 	View     *catalog.View
-	Text     string // the schema as registered
+	Text     string // the schema as registered, "" if it is over maxInlineText
+	Bytes    string // its length
 	Broken   string // why it does not compile, "" = it does
 	Examples []exampleRow
 	Graph    template.HTML
@@ -210,11 +211,14 @@ func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library,
 	}
 	p := versionPage{
 		E: e, Number: number, Current: number == e.Latest(), Note: e.Note(number), Status: e.Status(number),
-		Level: string(e.Level), Channel: lib.channel(e.Channel()), Text: stored.Schema.Text, Owner: lib.teams[e.Owner()],
+		Level: string(e.Level), Channel: lib.channel(e.Channel()), Bytes: grouped(int64(len(stored.Schema.Text))), Owner: lib.teams[e.Owner()],
 		Examples: s.examples(ctx, e, number), Siblings: lib.eventsOf(e.Domain()),
 	}
 	if stored.State != catalog.Live {
 		p.Deleted = &stored
+	}
+	if len(stored.Schema.Text) <= maxInlineText {
+		p.Text = stored.Schema.Text
 	}
 	if view, err := s.tracedView(ctx, e, number); err != nil {
 		p.Broken = cmp.Or(stored.Schema.Broken, err.Error())
@@ -245,6 +249,9 @@ func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library,
 		Title: fmt.Sprintf("%s v%d", e.Subject, number), Nav: "events", Rev: lib.rev, Crumbs: s.eventCrumbs(e, fmt.Sprintf("v%d", number)), Data: p,
 	})
 }
+
+// maxInlineText is the longest schema text that a page holds beside its tree, in bytes; a longer one has its own page.
+const maxInlineText = 16 << 10
 
 // observedRows bounds what a page lists of observations.
 const observedRows = 50

@@ -530,6 +530,40 @@ func TestANewVersionIsSeenAtOnce(t *testing.T) {
 	}
 }
 
+// TestALargeSchemaStaysLight: 1,500 fields weigh little, and an enum of hundreds is folded.
+func TestALargeSchemaStaysLight(t *testing.T) {
+	server, registry := newSite(t)
+	var b strings.Builder
+	b.WriteString(`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"kind":{"enum":[`)
+	for i := range 300 {
+		fmt.Fprintf(&b, `"value%d",`, i)
+	}
+	b.WriteString(`"last"]}`)
+	for g := range 100 {
+		fmt.Fprintf(&b, `,"group%d":{"type":"object","required":["field0"],"properties":{`, g)
+		for i := range 14 {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `"field%d":{"type":"string","minLength":1,"maxLength":%d,"description":"The field %d of group %d."}`, i, 10+i, i, g)
+		}
+		b.WriteString(`}}`)
+	}
+	b.WriteString(`}}`)
+	name := catalog.Name{Subject: "large.Event"}
+	if _, err := registry.Register(t.Context(), name, catalog.Registration{Text: b.String()}); err != nil {
+		t.Fatal(err)
+	}
+	a := get(t, server.URL+"/events/large.Event")
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.text, `id="/group99/field13"`) || !strings.Contains(a.text, "and 281 more") {
+		t.Fatalf("GET = %d, with all fields: %v", a.StatusCode, strings.Contains(a.text, `id="/group99/field13"`))
+	}
+	t.Logf("1,502 places weigh %d bytes compressed", a.weight)
+	if a.weight > 25<<10 {
+		t.Errorf("1,502 places weigh %d bytes compressed", a.weight)
+	}
+}
+
 func Example() {
 	// The parts of a catalog site: a store, a registry on it, and the route table on a mux.
 	store, err := sqlite.Open(context.Background(), filepath.Join(sharedDir, "example.db"))
