@@ -14,8 +14,6 @@ import (
 
 const draft2020 = `"$schema":"https://json-schema.org/draft/2020-12/schema"`
 
-func repeat(n int, item string) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
-
 // TestSchemaErrors: what does not compile says where and why; the text is the same each time.
 func TestSchemaErrors(t *testing.T) {
 	var wide, values strings.Builder

@@ -68,8 +68,8 @@ func isAuthority(s []byte, iri bool) bool {
 			return false
 		}
 		port = bytes.TrimPrefix(port, []byte{':'})
-	} else if colon := bytes.IndexByte(s, ':'); colon >= 0 {
-		host, port = s[:colon], s[colon+1:]
+	} else if before, after, ok := bytes.Cut(s, []byte{':'}); ok {
+		host, port = before, after
 	}
 	for _, c := range port {
 		if !isDigit(c) {
