@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,7 @@ type Registered struct {
 // Register adds a version, or finds it: the same identity live under the subject gives its ID and number. What may
 // follow is judged against what was read, and judged again when something changed in between. Errors: *Incompatible;
 // *Error with InvalidSubject, TooLarge, InvalidSchema, EmptySchema, NotNextVersion, ReferenceNotFound,
-// InvalidRuleSet, InvalidLens, ReadOnly, NotImport, NotReadWrite, IDTaken, IDMismatch, VersionTaken, TooManyVersions,
+// InvalidRuleSet, InvalidLens (also *RefutedLens), ReadOnly, NotImport, NotReadWrite, IDTaken, IDMismatch, VersionTaken, TooManyVersions,
 // TimedOut, Busy, Unavailable. Source: Confluent Schema Registry, POST /subjects/{subject}/versions.
 func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (Registered, error) {
 	if err := errors.Join(name.checkSubject(), reg.Metadata.check(name), reg.RuleSet.check(name)); err != nil {
@@ -100,6 +101,9 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 		return Registered{}, err
 	}
 	found, err := r.alreadyThere(ctx, s, reg, p)
+	if err == nil && found != nil {
+		err = found.sameLens(reg.Lens)
+	}
 	if err != nil || found != nil {
 		return Registered{Version: deref(found), Warnings: p.warnings}, err
 	}
@@ -281,6 +285,18 @@ func (r *Registry) alreadyThere(ctx context.Context, s *Subject, reg Registratio
 	}
 	whole, err := r.withText(ctx, *v)
 	return &whole, err
+}
+
+// sameLens refuses a lens for a version that is there already, unless it is the one that the version has.
+func (v *Version) sameLens(doc json.RawMessage) error {
+	var given, stored bytes.Buffer
+	if len(doc) == 0 || string(doc) == "null" {
+		return nil
+	}
+	if v.Lens != nil && json.Compact(&given, doc) == nil && json.Compact(&stored, v.Lens.Lens) == nil && given.String() == stored.String() {
+		return nil
+	}
+	return &Error{Reason: InvalidLens, Name: v.Name, Version: v.Number, Detail: "the schema is there already; a lens is added or replaced by PUT …/versions/" + strconv.Itoa(v.Number) + "/lens"}
 }
 
 // match finds the newest version with this content; the property that asks for a number does not matter.

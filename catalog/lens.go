@@ -97,12 +97,12 @@ func (r *Registry) step(ctx context.Context, dir upcast.Direction, older, newer 
 	if stored != nil {
 		return stored.lens, nil
 	}
-	a, err := r.compiledSchema(ctx, older)
-	if err != nil {
-		return nil, err
-	}
-	b, err := r.compiledSchema(ctx, newer)
-	if err != nil {
+	a, errA := r.compiledSchema(ctx, older)
+	b, errB := r.compiledSchema(ctx, newer)
+	if err := errors.Join(errA, errB); err != nil {
+		if errors.Is(err, InvalidSchema) {
+			return nil, nil // nobody can say what its events are
+		}
 		return nil, err
 	}
 	return r.identity(ctx, dir, a, b), nil

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,6 +88,9 @@ func (r *Registry) proveLens(ctx context.Context, s *Subject, next *compat.Schem
 	began := time.Now()
 	last := &s.Versions[len(s.Versions)-1]
 	old, err := r.compiledSchema(ctx, last)
+	if errors.Is(err, InvalidSchema) {
+		return nil, &Error{Reason: InvalidLens, Name: s.Name, Pointer: "from", Detail: fmt.Sprintf("version %d does not compile", last.Number)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,16 +145,16 @@ func (r *Registry) proveChain(p proof, s *Subject, lens *givenLens, report *Lens
 			continue
 		}
 		older, err := r.compiledSchema(p.ctx, v)
-		if err != nil {
-			return err
+		var broken *gap
+		if err == nil {
+			_, broken, err = r.path(p.ctx, upcast.Up, s.Versions, v.Number, last.Number)
 		}
-		_, broken, err := r.path(p.ctx, upcast.Up, s.Versions, v.Number, last.Number)
-		if err != nil {
-			return err
-		}
-		if broken != nil {
+		if broken != nil || errors.Is(err, InvalidSchema) { // what does not compile leads nowhere
 			report.Chain[strconv.Itoa(v.Number)] = LensGap
 			continue
+		}
+		if err != nil {
+			return err
 		}
 		whole := p
 		whole.from, whole.down = v.Number, nil

@@ -238,3 +238,39 @@ func TestReferences(t *testing.T) {
 	_, err = r.Register(ctx, subject("x"), catalog.Registration{Text: `{}`, References: []catalog.Reference{{Name: "m", Subject: "money", Version: 2}}})
 	wantErr(t, "Register over a deleted reference", err, catalog.ReferenceNotFound)
 }
+
+func TestLensOfWhatIsThere(t *testing.T) {
+	r, ctx, name := newRegistry(t), t.Context(), subject("a")
+	set(t, r, name, catalog.Config{Compatibility: catalog.Upcastable})
+	register(t, r, name, catalog.Registration{Text: person("name")})
+	with := catalog.Registration{Text: person("fullName"), Lens: renamed}
+	register(t, r, name, with)
+	if again := register(t, r, name, with); again.New || again.Number != 2 {
+		t.Errorf("schema and lens again = %+v, want version 2", again)
+	}
+	with.Lens = []byte(`{"notes":"another","ops":[{"op":"rename","from":"/name","to":"/fullName"}]}`)
+	_, err := r.Register(ctx, name, with)
+	wantErr(t, "Register of another lens", err, catalog.InvalidLens)
+	_, err = r.Register(ctx, name, catalog.Registration{Text: person("name"), Lens: renamed})
+	wantErr(t, "Register of a lens for the first version", err, catalog.InvalidLens)
+}
+
+// TestLensOverWhatDoesNotCompile: an imported version without a meaning is a gap in the chain, not an obstacle.
+func TestLensOverWhatDoesNotCompile(t *testing.T) {
+	r, ctx, name := newRegistry(t), t.Context(), subject("a")
+	if err := r.SetMode(ctx, name, catalog.Import, false); err != nil {
+		t.Fatal(err)
+	}
+	register(t, r, name, catalog.Registration{Text: `{"type":7}`, ID: 5, Version: 1})
+	register(t, r, name, catalog.Registration{Text: person("name"), ID: 6, Version: 2})
+	if err := r.SetMode(ctx, name, catalog.ReadWrite, false); err != nil {
+		t.Fatal(err)
+	}
+	set(t, r, name, catalog.Config{Compatibility: catalog.Upcastable})
+	v := register(t, r, name, catalog.Registration{Text: person("fullName"), Lens: renamed})
+	if !strings.Contains(string(v.Lens.Report), `"chain":{"1":"gap","2":"tested"}`) {
+		t.Errorf("report = %s", v.Lens.Report)
+	}
+	_, err := r.Upcast(ctx, name, 1, 3, nil, nil)
+	wantErr(t, "Upcast from what does not compile", err, catalog.NoLensPath)
+}

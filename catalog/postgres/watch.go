@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// goodbye is how long a connection that may be dead is given to close: nobody hears of the deafness before.
+const goodbye = 50 * time.Millisecond
+
 // Watch listens on a connection of its own. Every ListenPing it also asks for the newest revision over that same
 // connection: a connection that does not answer in time, or a bell that did not ring for what the answer shows, is
 // deafness.
@@ -20,7 +23,7 @@ func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
 		return wrap(ctx, "listen", err)
 	}
 	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ping)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
 		conn.Close(ending)
 	}()
