@@ -14,6 +14,8 @@ func clean(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 // report runs the statements of a report, once.
 func (s *Store) report(ctx context.Context, route string, from catalog.Sender, fill func(*pgx.Batch)) error {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	return wrap(ctx, "add "+route, pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var fresh bool
 		if err := tx.QueryRow(ctx, "SELECT accord.fresh($1, $2, $3)", route, clean(from.Instance), from.Seq).Scan(&fresh); err != nil || !fresh {
@@ -42,6 +44,8 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 
 // Usage returns who writes and reads, newest first.
 func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) ([]catalog.Usage, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	if limit <= 0 || limit > catalog.MaxPage {
 		limit = catalog.MaxPage
 	}

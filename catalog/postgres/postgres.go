@@ -163,6 +163,11 @@ func wrap(ctx context.Context, what string, err error) error {
 	return &catalog.Error{Reason: catalog.Unavailable, Detail: what, Err: err}
 }
 
+// within bounds a statement on this side as well: a connection whose other end is gone never answers.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, statementTimeout+time.Second, &catalog.Error{Reason: catalog.Unavailable, Detail: "no answer in time"})
+}
+
 // who is the author of a context as the functions take it.
 func who(ctx context.Context) []string {
 	a := catalog.AuthorOf(ctx)
@@ -171,6 +176,8 @@ func who(ctx context.Context) []string {
 
 // view runs f in one consistent view.
 func (s *Store) view(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	return wrap(ctx, what, pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f))
 }
 

@@ -97,6 +97,8 @@ func inScope(name catalog.Name, rows []policyRow) (p catalog.Policies) {
 
 // Subject reads a subject in one statement, and so in one view.
 func (s *Store) Subject(ctx context.Context, name catalog.Name) (catalog.Subject, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	subject := catalog.Subject{Name: name}
 	var versions []versionRow
 	var policies []policyRow
@@ -209,6 +211,8 @@ func expand(ctx context.Context, tx pgx.Tx, e catalog.Expand, page []catalog.Sub
 
 // Contexts returns the contexts that have a version, and the default one.
 func (s *Store) Contexts(ctx context.Context) ([]string, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	rows, err := s.pool.Query(ctx, `SELECT '' COLLATE "C" UNION SELECT ctx FROM accord.subjects s WHERE EXISTS (SELECT 1 FROM accord.versions v WHERE v.ctx = s.ctx) ORDER BY 1`)
 	if err != nil {
 		return nil, wrap(ctx, "list contexts", err)
@@ -219,6 +223,8 @@ func (s *Store) Contexts(ctx context.Context) ([]string, error) {
 
 // Schema reads a schema and what refers to it, in one statement.
 func (s *Store) Schema(ctx context.Context, k catalog.Key) (catalog.StoredSchema, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	var row struct {
 		Ctx  string
 		ID   int
@@ -271,6 +277,8 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (catalog.StoredSchema
 
 // SchemasByGUID returns where a GUID is known.
 func (s *Store) SchemasByGUID(ctx context.Context, guid string) ([]catalog.Key, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	rows, err := s.pool.Query(ctx, "SELECT ctx, id FROM accord.schemas WHERE guid = $1 ORDER BY ctx, id", guid)
 	if err != nil {
 		return nil, wrap(ctx, "read a GUID", err)
@@ -284,6 +292,8 @@ func (s *Store) SchemasByGUID(ctx context.Context, guid string) ([]catalog.Key, 
 
 // Policy reads one scope.
 func (s *Store) Policy(ctx context.Context, scope catalog.Scope) (p catalog.Policy, err error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	var config string
 	err = s.pool.QueryRow(ctx, "SELECT config, mode, rev FROM accord.policies WHERE ctx = $1 AND subject = $2", scope.Context, scope.Subject).Scan(&config, &p.Mode, &p.Rev)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -297,6 +307,8 @@ func (s *Store) Policy(ctx context.Context, scope catalog.Scope) (p catalog.Poli
 
 // Revision returns the newest revision.
 func (s *Store) Revision(ctx context.Context) (rev catalog.Rev, err error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	err = s.pool.QueryRow(ctx, revisionQuery).Scan(&rev)
 	return rev, wrap(ctx, "read the revision", err)
 }
@@ -305,6 +317,8 @@ const revisionQuery = "SELECT coalesce(max(rev), 0) FROM accord.changes"
 
 // Changes reads at most limit changes after a revision.
 func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) ([]catalog.Change, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	rows, err := s.pool.Query(ctx, `SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change
 		FROM accord.changes WHERE rev > $1 ORDER BY rev LIMIT $2`, int64(after), limit)
 	if err != nil {
@@ -330,6 +344,8 @@ func raw(s string) json.RawMessage {
 
 // Document reads one document.
 func (s *Store) Document(ctx context.Context, kind, name string) (catalog.Document, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	d := catalog.Document{Kind: kind, Name: name}
 	var at int64
 	var body string
@@ -343,6 +359,8 @@ func (s *Store) Document(ctx context.Context, kind, name string) (catalog.Docume
 
 // ListDocuments reads documents in order.
 func (s *Store) ListDocuments(ctx context.Context, kind string, after catalog.DocumentPosition, limit int) ([]catalog.Document, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	rows, err := s.pool.Query(ctx, "SELECT kind, name, body, rev, at, author FROM accord.documents WHERE (kind = $1 OR $1 = '') AND (kind, name) > ($2, $3) ORDER BY kind, name LIMIT $4",
 		kind, after.Kind, after.Name, limit)
 	if err != nil {

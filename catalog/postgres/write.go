@@ -59,6 +59,8 @@ func outgoing(name catalog.Name, v catalog.Version) (a appended, err error) {
 
 // Append adds versions if nothing that head rests on has changed.
 func (s *Store) Append(ctx context.Context, name catalog.Name, head catalog.Head, versions ...catalog.Version) ([]catalog.Version, catalog.Rev, error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	list := make([]appended, len(versions))
 	for i, v := range versions {
 		var err error
@@ -95,6 +97,8 @@ func (s *Store) Append(ctx context.Context, name catalog.Name, head catalog.Head
 
 // call runs a function that returns a revision.
 func (s *Store) call(ctx context.Context, what string, name catalog.Name, query string, args ...any) (rev catalog.Rev, err error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	err = s.pool.QueryRow(ctx, query, args...).Scan(&rev)
 	if refusal := refused(name, err); refusal != nil {
 		return 0, refusal
@@ -133,6 +137,8 @@ func (s *Store) SetLens(ctx context.Context, name catalog.Name, number, rev int,
 
 // SetPolicy changes the policy of a scope.
 func (s *Store) SetPolicy(ctx context.Context, scope catalog.Scope, patch catalog.Patch) (p catalog.Policy, rev catalog.Rev, err error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
 	set, err := json.Marshal(patch.Set)
 	if err != nil {
 		return p, 0, err
