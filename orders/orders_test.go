@@ -245,6 +245,72 @@ func TestManyOrdersComeToRest(t *testing.T) {
 	}
 }
 
+// I11, B02: what nobody can read ends as a dead letter of each consumer that would have had to read it, with its
+// original bytes, and holds up nothing. I7, I10: what the topics hold is what was stored, valid for a decoder.
+func TestPoisonEndsAsADeadLetterAndHoldsUpNothing(t *testing.T) {
+	inShop(t, orders.Simulators{}, nil, func(s *shop) {
+		s.await(s.place(`{"sku":"PROD-101","quantity":1}`), event.Completed)
+		client, err := kgo.NewClient(kgo.SeedBrokers(s.config.Brokers...), kgo.Dialer(s.config.Dial))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		poison := &kgo.Record{Topic: event.OrderEvents, Key: []byte("ORD-X"), Value: []byte(`{"orderId": 7}`), Headers: []kgo.RecordHeader{
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: []byte("poison-1")},
+			{Key: "ce_source", Value: []byte("/elsewhere")},
+			{Key: "ce_type", Value: []byte("com.example.orders.OrderPlaced")},
+			{Key: "ce_dataschema", Value: []byte("/subjects/orders.OrderPlaced/versions/3")},
+		}}
+		if err := client.ProduceSync(s.t.Context(), poison).FirstErr(); err != nil {
+			s.t.Fatal(err)
+		}
+		client.Close()
+		s.await(s.place(`{"sku":"PROD-102","quantity":1}`), event.Completed)
+		time.Sleep(time.Minute)
+		s.rest(time.Minute, time.Second)
+		letters := s.consume(6, "orders.dlq", "inventory.dlq", "payments.dlq", "shipping.dlq", "notifications.dlq", "views.dlq")
+		groups := map[string]bool{}
+		for _, r := range letters {
+			rec := headers(r)
+			if string(r.Value) != string(poison.Value) || rec["ce_id"] != "poison-1" || rec["dlq-class"] != "poison" || !strings.Contains(rec["dlq-error"], "customer") {
+				s.t.Errorf("dead letter %s with %v, want the original bytes and the reason", r.Value, rec)
+			}
+			groups[rec["dlq-group"]] = true
+		}
+		// Orders reads other topics, shipping other types of this one.
+		if len(letters) != 4 || !groups["inventory"] || !groups["payments"] || !groups["notifications"] || !groups["views"] {
+			s.t.Errorf("%d dead letters of %v, want one each of inventory, payments, notifications and views", len(letters), groups)
+		}
+	})
+}
+
+// consume reads topics until they have been silent for a while.
+func (s *shop) consume(silent int, topics ...string) (records []*kgo.Record) {
+	s.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.config.Brokers...), kgo.Dialer(s.config.Dial), kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	for quiet := 0; quiet < silent; quiet++ {
+		ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+		fetches := client.PollFetches(ctx)
+		cancel()
+		if found := fetches.Records(); len(found) > 0 {
+			records, quiet = append(records, found...), 0
+		}
+	}
+	return records
+}
+
+func headers(r *kgo.Record) map[string]string {
+	all := map[string]string{}
+	for _, h := range r.Headers {
+		all[h.Key] = string(h.Value)
+	}
+	return all
+}
+
 // cancel asks for an order to end; after shipping the answer is no.
 func (s *shop) cancel(id string) {
 	s.t.Helper()
