@@ -97,7 +97,10 @@ func tables() []string {
 	}
 }
 
-const sqliteReaders = 4
+const (
+	sqliteReaders = 4
+	postgresConns = 12 // of one service in one instance; 8 tasks, 4 partitions, relay and HTTP take turns
+)
 
 // openSQLite opens one file twice: with a single connection that writes, and with a few that read beside it.
 func openSQLite(folder, service string) (write, read *sql.DB, err error) {
@@ -134,5 +137,7 @@ func openPostgres(ctx context.Context, target, service string) (write, read *sql
 	}
 	config.RuntimeParams["search_path"] = schema
 	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(postgresConns)
+	db.SetMaxIdleConns(postgresConns / 2)
 	return db, db, nil
 }
