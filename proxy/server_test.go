@@ -95,7 +95,11 @@ func TestDrain(t *testing.T) {
 	if _, err := busy.Write(requestFrame(produceRequest(9, -1, map[string][][]byte{"orders.placed": {encodeBatch(t, goodV2)}}))); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond) // let the request arrive; it takes 300 ms
+	for deadline := time.Now().Add(10 * time.Second); source.loads.Load() == 0; time.Sleep(time.Millisecond) { // it is under way now
+		if time.Now().After(deadline) {
+			t.Fatal("the request did not arrive")
+		}
+	}
 	began := time.Now()
 	go stop()
 	answer := kmsg.NewPtrProduceResponse()
@@ -112,7 +116,7 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	stop()
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 8*time.Second {
 		t.Errorf("draining took %v", took)
 	}
 	if c, err := net.Dial("tcp", addr); err == nil {
