@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -432,6 +433,43 @@ func TestDecodeByWhatTheTopicIsBoundTo(t *testing.T) {
 		}
 	}
 }
+
+// A caller's ctx ends its own wait for a lens, not that of others.
+func TestWaitForALensEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := lockOf(t, orderPlaced)
+		s := newRoutes(lock)
+		slow := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/lens") {
+				time.Sleep(5 * time.Second)
+			}
+			return s.RoundTrip(req)
+		})}
+		d := decoder(t, open(t, "http://registry", client.WithHTTP(slow)), client.For[OrderPlaced](orderPlaced, 3))
+		rec := record(guidOf(t, lock, orderPlaced, 2), orderPlaced, placed[2])
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := d.Decode(t.Context(), rec); err != nil {
+				t.Errorf("the patient caller: %v", err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := d.Decode(ctx, rec); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("the impatient caller: %v after %s, want its own deadline after 1s", err, time.Since(start))
+		}
+		wg.Wait()
+		if n := s.count("/v1/subjects/orders.OrderPlaced/versions/3/lens"); n != 1 {
+			t.Errorf("the lens was asked for %d times, want once", n)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestNegativeTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

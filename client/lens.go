@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/accordhq/accord/upcast"
@@ -16,7 +15,7 @@ import (
 
 // A lensSlot holds the lens that leads to one version from the one before, once that is known.
 type lensSlot struct {
-	mu    sync.Mutex // held while asking, so that one question is asked however many wait; guards the rest
+	turn  chan struct{} // one token, taken while asking, so that one question is asked however many wait; guards the rest
 	known bool
 	lens  *upcast.Lens // nil = there is none
 	rev   int          // of the lens
@@ -32,10 +31,15 @@ type lensAnswer struct {
 // lens returns the lens to a version from the one before, nil if there is none: from the lock file, else from the
 // registry, which is asked once.
 func (r *Registry) lens(ctx context.Context, at validator.SubjectVersion) (*upcast.Lens, int, error) {
-	made, _ := r.lenses.LoadOrStore(at, new(lensSlot))
+	made, ok := r.lenses.Load(at)
+	if !ok {
+		made, _ = r.lenses.LoadOrStore(at, &lensSlot{turn: make(chan struct{}, 1)})
+	}
 	slot := made.(*lensSlot)
-	slot.mu.Lock()
-	defer slot.mu.Unlock()
+	if err := slot.take(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer slot.give()
 	if slot.known {
 		return slot.lens, slot.rev, nil
 	}
@@ -56,7 +60,19 @@ func (r *Registry) lens(ctx context.Context, at validator.SubjectVersion) (*upca
 	return slot.lens, slot.rev, nil
 }
 
-// ask gets a lens if it is another than the slot's. slot.mu is held.
+// take waits for the slot's turn, until ctx ends.
+func (s *lensSlot) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *lensSlot) give() { <-s.turn }
+
+// ask gets a lens if it is another than the slot's, whose turn the caller has.
 func (r *Registry) ask(ctx context.Context, slot *lensSlot, at validator.SubjectVersion) error {
 	var a lensAnswer
 	path := fmt.Sprintf("/v1/subjects/%s/versions/%d/lens", url.PathEscape(at.Subject), at.Version)
@@ -96,8 +112,10 @@ func (r *Registry) refresh() {
 	r.background(func(ctx context.Context) {
 		r.lenses.Range(func(key, value any) bool {
 			slot := value.(*lensSlot)
-			slot.mu.Lock()
-			defer slot.mu.Unlock()
+			if slot.take(ctx) != nil {
+				return false
+			}
+			defer slot.give()
 			if !slot.known {
 				return true
 			}
