@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/accordhq/accord/catalog"
+	"github.com/accordhq/accord/compat"
 )
 
 // configBody is a configuration as GET and DELETE show it.
@@ -40,7 +41,7 @@ func configOf(c catalog.Config) configBody {
 // configChange is what PUT takes: absent keeps, null clears.
 type configChange struct {
 	Compatibility       *string           `json:"compatibility,omitempty" example:"FULL"`
-	CompatibilityPolicy *string           `json:"compatibilityPolicy,omitempty" doc:"SEMANTIC, SEMANTIC_DECLARED, SEMANTIC_UPCAST, STRICT or LENIENT" example:"SEMANTIC"`
+	CompatibilityPolicy *string           `json:"compatibilityPolicy,omitempty" doc:"The question that gates; one that is not judged here is refused" example:"SEMANTIC"`
 	CompatibilityGroup  *string           `json:"compatibilityGroup,omitempty" doc:"Compare only versions with the same value of this metadata property"`
 	Normalize           *bool             `json:"normalize,omitempty"`
 	ValidateFields      *bool             `json:"validateFields,omitempty"`
@@ -73,12 +74,6 @@ func (c *configChange) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// policies are the words of compatibilityPolicy, and what is kept of them: nothing for the default.
-var policies = map[string]string{
-	"SEMANTIC": "SEMANTIC", "SEMANTIC_DECLARED": "SEMANTIC_DECLARED", "SEMANTIC_UPCAST": "SEMANTIC_UPCAST",
-	"STRICT": "CONFLUENT_STRICT", "CONFLUENT_STRICT": "CONFLUENT_STRICT", "LENIENT": "CONFLUENT_LENIENT", "CONFLUENT_LENIENT": "CONFLUENT_LENIENT",
-}
-
 // patch is the change as the catalog takes it.
 func (c *configChange) patch() (catalog.Patch, error) {
 	p := catalog.Patch{Clear: c.cleared, Set: catalog.Config{
@@ -93,11 +88,11 @@ func (c *configChange) patch() (catalog.Patch, error) {
 		p.Set.Compatibility = level
 	}
 	if c.CompatibilityPolicy != nil {
-		known := policies[strings.ToUpper(*c.CompatibilityPolicy)]
-		if known == "" {
-			return p, &fault{code: 42203, message: "Invalid compatibility policy. Valid values are SEMANTIC, SEMANTIC_DECLARED, SEMANTIC_UPCAST, STRICT and LENIENT"}
+		policy, err := compat.ParsePolicy(*c.CompatibilityPolicy)
+		if err != nil {
+			return p, &fault{code: 42203, message: "C" + strings.TrimPrefix(err.Error(), "c")}
 		}
-		p.Set.CompatibilityPolicy = known
+		p.Set.CompatibilityPolicy = policy.String()
 	}
 	if c.CompatibilityGroup != nil {
 		p.Set.CompatibilityGroup = *c.CompatibilityGroup
