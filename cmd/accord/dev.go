@@ -134,16 +134,17 @@ func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams)
 	if err := d.applySchemas(ctx, registry); err != nil {
 		return err
 	}
-	if err := d.registry.registry.Refresh(ctx); err != nil { // from now on the gates know what was promised
+	if err := d.startGates(gates, registry); err != nil {
 		return err
 	}
-	if err := d.startGates(gates, registry); err != nil {
+	lock, err := fs.ReadFile(schemas.FS(), lockFile)
+	if err != nil {
 		return err
 	}
 	system, err := orders.New(ctx, orders.Config{
 		Store:   "sqlite:" + filepath.Join(d.options.data, "orders"),
 		Brokers: []string{d.listeners.broker.Addr().String()}, Proxy: []string{d.listeners.kafka.Addr().String()},
-		Registry: registry, CreateTopics: true, Simulators: orders.DemoSimulators(), Log: d.log,
+		Registry: registry, Lock: lock, CreateTopics: true, Simulators: orders.DemoSimulators(), Log: d.log,
 	})
 	if err != nil {
 		return err

@@ -3,12 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accordhq/accord/orders"
+	"github.com/accordhq/accord/schemas"
 )
+
+// lockFile is the reference system's pinned schemas and lenses: with it the services go on while the registry is away.
+const lockFile = "schemas.lock"
 
 // ordersCommand runs the reference order system.
 func ordersCommand(std streams) *cobra.Command {
@@ -35,8 +40,12 @@ version of an event as the one they were built for.`,
 			}
 			defer l.Close()
 			log := newLog(std.err)
+			lock, err := fs.ReadFile(schemas.FS(), lockFile)
+			if err != nil {
+				return err
+			}
 			config := orders.Config{
-				Store: store, Brokers: strings.Split(brokers, ","), Registry: registry,
+				Store: store, Brokers: strings.Split(brokers, ","), Registry: registry, Lock: lock,
 				Services: services, CreateTopics: createTopics, Log: log,
 			}
 			if proxy != "" {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/accordhq/accord/client"
 	"github.com/accordhq/accord/proxy"
-	"github.com/accordhq/accord/validator"
 )
 
 // proxyCommand runs the gate in front of Kafka.
@@ -58,7 +57,6 @@ instead of at the brokers; nothing else changes.`,
 			}
 			log.Info("serving", "kafka", kafka.Addr().String(), "http", web.Addr().String(), "brokers", brokers, "registry", registry)
 			g := newGroup(cmd.Context())
-			g.run(func(ctx context.Context) error { return source.Watch(ctx, func(*validator.Snapshot) {}) })
 			g.run(func(ctx context.Context) error { return server.Serve(ctx, kafka) })
 			g.run(func(ctx context.Context) error { return serveHTTP(ctx, web, server.Handler()) })
 			return g.wait()
