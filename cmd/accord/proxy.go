@@ -9,6 +9,7 @@ import (
 
 	"github.com/accordhq/accord/client"
 	"github.com/accordhq/accord/proxy"
+	"github.com/accordhq/accord/validator"
 )
 
 // proxyCommand runs the gate in front of Kafka.
