@@ -16,7 +16,7 @@ type occurs struct {
 	lo, hi int64
 }
 
-// mark is something that some item has to satisfy.
+// need is something that some item has to satisfy.
 type need struct {
 	from int // first position allowed
 	at   int // the only position allowed, or -1

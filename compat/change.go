@@ -214,7 +214,7 @@ func (a *at) booleans() bool {
 // assertions are the keywords that other parts of the walk speak of; every other one is an annotation.
 var assertions = func() map[string]bool {
 	m := map[string]bool{}
-	for _, k := range strings.Fields(`$ref $dynamicRef $recursiveRef $defs definitions type enum const allOf anyOf oneOf not if then else
+	for k := range strings.FieldsSeq(`$ref $dynamicRef $recursiveRef $defs definitions type enum const allOf anyOf oneOf not if then else
 		multipleOf minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern format contentEncoding contentMediaType contentSchema
 		items prefixItems additionalItems unevaluatedItems minItems maxItems uniqueItems contains minContains maxContains
 		properties patternProperties additionalProperties unevaluatedProperties propertyNames required minProperties maxProperties

@@ -201,18 +201,18 @@ func (a *at) dependencies() {
 		switch _, had := old[k]; {
 		case slices.Equal(o, n) && had:
 		case len(o) == 0 || len(n) == 0:
-			a.comesOrGoes("dependent-required", keyword, names2json(o), names2json(n))
+			a.comesOrGoes("dependent-required", keyword, nameList(o), nameList(n))
 		case contains(o, n):
-			a.add("dependent-required-extended", keyword, names2json(o), names2json(n))
+			a.add("dependent-required-extended", keyword, nameList(o), nameList(n))
 		case contains(n, o):
-			a.add("dependent-required-narrowed", keyword, names2json(o), names2json(n))
+			a.add("dependent-required-narrowed", keyword, nameList(o), nameList(n))
 		default:
-			a.add("dependent-required-changed", keyword, names2json(o), names2json(n))
+			a.add("dependent-required-changed", keyword, nameList(o), nameList(n))
 		}
 	}
 }
 
-func names2json(list []string) string {
+func nameList(list []string) string {
 	if len(list) == 0 {
 		return ""
 	}

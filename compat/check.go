@@ -37,7 +37,7 @@ type Pairing struct {
 	Number  int
 	Result  Result
 	Both    []Result
-	Changes []Change // from the version to the new schema, judged if the result is not Compatible
+	Changes []Change // from the version to the new schema, judged; of a version that passes only if it is the latest
 }
 
 // undecidedJSON is how a reason is shown.
@@ -90,7 +90,7 @@ func (c *Checker) Check(ctx context.Context, l Level, next *Schema, history []Ve
 	directions := l.Directions()
 	if len(directions) > 0 {
 		for i := len(history) - 1; i >= 0; i-- {
-			p := c.pair(ctx, directions, next, history[i], o)
+			p := c.pair(ctx, directions, next, history[i], i == len(history)-1, o)
 			r.Against = append(r.Against, p)
 			switch p.Result.Verdict {
 			case Incompatible:
@@ -110,7 +110,7 @@ func (c *Checker) Check(ctx context.Context, l Level, next *Schema, history []Ve
 }
 
 // pair compares next with one version in each direction of the level.
-func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema, v Version, o Options) Pairing {
+func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema, v Version, latest bool, o Options) Pairing {
 	p := Pairing{Number: v.Number}
 	if v.Schema == nil {
 		detail := "the version has no schema"
@@ -131,6 +131,9 @@ func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema
 		}
 	}
 	p.Result = p.Both[worst]
+	if !latest && p.Result.Verdict == Compatible {
+		return p
+	}
 	p.Changes = Diff(v.Schema, next)
 	if p.Result.Verdict != Compatible {
 		p.Changes = c.Judge(ctx, directions[worst], v.Schema, next, p.Changes, o)

@@ -116,11 +116,11 @@ func (e edit) apply(n *validator.Node) {
 			e.required(n)
 			return
 		}
-		n.Properties = member1(n.Properties, from.Properties, name)
+		n.Properties = replaceMember(n.Properties, from.Properties, name)
 	case "patternProperties":
-		n.PatternProperties = member1(n.PatternProperties, from.PatternProperties, name)
+		n.PatternProperties = replaceMember(n.PatternProperties, from.PatternProperties, name)
 	case "dependentSchemas":
-		n.DependentSchemas = member1(n.DependentSchemas, from.DependentSchemas, name)
+		n.DependentSchemas = replaceMember(n.DependentSchemas, from.DependentSchemas, name)
 	case "dependentRequired":
 		n.DependentRequired = slices.DeleteFunc(slices.Clone(n.DependentRequired), func(d validator.Dependency) bool { return d.Name == name })
 		for _, d := range from.DependentRequired {
@@ -217,7 +217,7 @@ func (e edit) required(n *validator.Node) {
 	}
 }
 
-func member1(to, from []validator.Property, name string) []validator.Property {
+func replaceMember(to, from []validator.Property, name string) []validator.Property {
 	to = slices.DeleteFunc(slices.Clone(to), func(p validator.Property) bool { return p.Name == name })
 	for _, p := range from {
 		if p.Name == name {

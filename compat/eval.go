@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/accordhq/accord/validator"
@@ -153,10 +154,8 @@ func (s *store) eval(id int32, v any) truth {
 		return truthOf(n.types&typeOf(v) != 0)
 	case kValues:
 		text := canonical(v)
-		for _, t := range n.texts {
-			if t == text {
-				return yes
-			}
+		if slices.Contains(n.texts, text) {
+			return yes
 		}
 		return no
 	case kOpaque:
@@ -308,10 +307,8 @@ func (s *store) evalObject(n *node, v map[string]any) truth {
 
 // outside reports whether a name is one that an additionalProperties atom is about.
 func (s *store) outside(n *node, name string) bool {
-	for _, k := range n.names {
-		if k == name {
-			return false
-		}
+	if slices.Contains(n.names, name) {
+		return false
 	}
 	for _, p := range n.patterns {
 		if s.match(p, name) {

@@ -5,7 +5,7 @@ import "strings"
 // all is the conjunction: flat, without repetition, true parts gone, types and value sets met.
 func (l *lowering) all(at string, ids []int32) int32 {
 	var kids []int32
-	types, false_ := anyType, false
+	types, never := anyType, false
 	seen := map[int32]bool{}
 	var add func([]int32)
 	add = func(ids []int32) {
@@ -14,7 +14,7 @@ func (l *lowering) all(at string, ids []int32) int32 {
 			switch n.kind {
 			case kTrue:
 			case kFalse:
-				false_ = true
+				never = true
 			case kAll:
 				add(n.kids)
 			case kTypes:
@@ -28,7 +28,7 @@ func (l *lowering) all(at string, ids []int32) int32 {
 		}
 	}
 	add(ids)
-	if false_ || types == 0 {
+	if never || types == 0 {
 		return l.add(node{kind: kFalse})
 	}
 	if types != anyType {
@@ -48,7 +48,7 @@ func (l *lowering) any(at string, ids []int32) int32 {
 	var kids []int32
 	var types typeMask
 	var vals []any
-	sets, true_ := 0, false
+	sets, always := 0, false
 	seen := map[int32]bool{}
 	var last int32
 	var add func([]int32)
@@ -58,7 +58,7 @@ func (l *lowering) any(at string, ids []int32) int32 {
 			switch n.kind {
 			case kFalse:
 			case kTrue:
-				true_ = true
+				always = true
 			case kAny:
 				add(n.kids)
 			case kTypes:
@@ -75,7 +75,7 @@ func (l *lowering) any(at string, ids []int32) int32 {
 		}
 	}
 	add(ids)
-	if true_ || types == anyType {
+	if always || types == anyType {
 		return l.add(node{kind: kTrue})
 	}
 	switch {

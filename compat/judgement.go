@@ -11,11 +11,13 @@ const MaxJudged = 64
 // Judge says of each change what it does on its own: it is made on old alone, and the direction's question is asked of
 // old and the result. If none breaks alone but all together do, the smallest set found by leaving out one after the
 // other is EffectTogether. cs comes from Diff for the same schemas; a change that is not found there stays unjudged.
-// The slice returned is a copy with Effect and Event filled in.
+// One budget serves all judgements of a call; what it does not reach is EffectUnproven. The slice returned is a copy
+// with Effect and Event filled in.
 func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs []Change, o Options) []Change {
 	out := slices.Clone(cs)
 	diff := compare(old, next)
-	var edits [][]edit // of the changes that can be judged
+	left := o.Budget.orDefault() // of all judgements together
+	var edits [][]edit           // of the changes that can be judged
 	var index []int
 	alone := false
 	for i := range out {
@@ -28,7 +30,7 @@ func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs 
 			continue
 		}
 		index, edits = append(index, i), append(edits, diff.edits[j])
-		out[i].Effect, out[i].Event = judge(ctx, d, old, diff.edits[j], o)
+		out[i].Effect, out[i].Event = judge(ctx, d, old, diff.edits[j], &left)
 		alone = alone || out[i].Effect == EffectBreaks || out[i].Effect == EffectUnproven
 	}
 	if alone || len(index) < 2 {
@@ -39,7 +41,7 @@ func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs 
 		for _, k := range set {
 			all = append(all, edits[k]...)
 		}
-		e, _ := judge(ctx, d, old, all, o)
+		e, _ := judge(ctx, d, old, all, &left)
 		return e == EffectBreaks
 	}
 	set := make([]int, len(index))
@@ -68,7 +70,7 @@ func (c *Change) same(o *Change) bool {
 
 // judge asks the direction's question of old and old with the edits. There is no text of the latter, so the validator
 // confirms the old side of the event, and the lowered schema itself the other.
-func judge(ctx context.Context, d Direction, old *Schema, edits []edit, o Options) (e Effect, event []byte) {
+func judge(ctx context.Context, d Direction, old *Schema, edits []edit, left *Budget) (e Effect, event []byte) {
 	defer func() {
 		if recover() != nil {
 			e, event = EffectUnproven, nil
@@ -82,17 +84,19 @@ func judge(ctx context.Context, d Direction, old *Schema, edits []edit, o Option
 	if roots[0] == roots[1] {
 		return EffectHarmless, nil
 	}
-	left, right := roots[0], roots[1]
+	writer, reader := roots[0], roots[1]
 	if d == DirectionForward {
-		left, right = right, left
+		writer, reader = reader, writer
 	}
-	s := newSearch(st, o.Budget.orDefault())
+	s := newSearch(st, *left)
 	s.ctx = ctx
-	out := s.solve([]lit{pos(left), neg(right)})
+	out := s.solve([]lit{pos(writer), neg(reader)})
+	left.Goals = max(0, left.Goals-s.spent.Goals)
+	left.RegexStatesTotal = max(0, left.RegexStatesTotal-s.spent.RegexStatesTotal)
 	switch {
 	case out.empty():
 		return EffectHarmless, nil
-	case !out.found || st.eval(left, out.value) != yes || st.eval(right, out.value) != no:
+	case !out.found || st.eval(writer, out.value) != yes || st.eval(reader, out.value) != no:
 		return EffectUnproven, nil
 	}
 	event = appendValue(nil, out.value)

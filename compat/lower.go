@@ -3,6 +3,7 @@ package compat
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -159,9 +160,7 @@ func (l *lowering) enter(p place) place {
 		}
 		if !copied {
 			scope := make(map[string]*validator.Node, len(p.scope)+1)
-			for k, v := range p.scope {
-				scope[k] = v
-			}
+			maps.Copy(scope, p.scope)
 			p.scope, copied = scope, true
 		}
 		p.scope[a.Name] = a.Schema

@@ -125,8 +125,8 @@ func floor(r *big.Rat) *big.Int {
 	return new(big.Int).Div(r.Num(), r.Denom()) // Euclidean; the denominator is positive, so this is the floor
 }
 
-// lattice looks at k·m for k from the smallest magnitude allowed. k·m is a multiple of d if and only if the numerator
-// of d/m in lowest terms… divides k: with d/m = a/b, k·m/d = k·b/a, so a divides k.
+// lattice looks at k·m for k from the smallest magnitude allowed. With d/m = a/b in lowest terms, k·m/d = k·b/a, so k·m
+// is a multiple of d if and only if a divides k.
 func (n *numbers) lattice() (*big.Rat, truth) {
 	var factors []*big.Int
 	for _, d := range n.not {
@@ -208,7 +208,6 @@ func (n *numbers) dense() (*big.Rat, truth) {
 		hi = new(big.Rat).Add(lo, big.NewRat(1, 1))
 	}
 	scale := big.NewInt(1)
-	tried := 0
 	for range 400 {
 		scale.Mul(scale, big.NewInt(10))
 		s := new(big.Rat).SetInt(scale)
@@ -224,7 +223,6 @@ func (n *numbers) dense() (*big.Rat, truth) {
 				return v, yes
 			}
 			k.Add(k, big.NewInt(1))
-			tried++
 		}
 	}
 	return nil, unknown

@@ -156,7 +156,7 @@ const (
 
 var typeNames = []string{"null", "boolean", "number", "string", "array", "object"}
 
-// types yields the types of a mask one by one, the simplest first.
+// split lists the types of a mask one by one, the simplest first.
 func (m typeMask) split() []typeMask {
 	var out []typeMask
 	for t := isNull; t <= isObject; t <<= 1 {

@@ -2,6 +2,7 @@ package compat
 
 import (
 	"iter"
+	"maps"
 	"math/big"
 	"slices"
 	"unicode/utf8"
@@ -97,9 +98,7 @@ func simplify(v any, yield func(any) bool) bool {
 		for _, k := range sortedKeys(v) {
 			ok := inner(v[k], func(x any) bool {
 				c := make(map[string]any, len(v))
-				for n, e := range v {
-					c[n] = e
-				}
+				maps.Copy(c, v)
 				c[k] = x
 				return yield(c)
 			})
@@ -210,9 +209,7 @@ func mutate(v any, yield func(any) bool) bool {
 	case map[string]any:
 		with := func(k string, x any, keep bool) map[string]any {
 			c := make(map[string]any, len(v)+1)
-			for n, e := range v {
-				c[n] = e
-			}
+			maps.Copy(c, v)
 			if keep {
 				c[k] = x
 			} else {
