@@ -202,15 +202,24 @@ type chainStep struct {
 
 func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library, e *event, number int) error {
 	ctx := r.Context()
-	if s.unchanged(w, r, lib) {
+	name := catalog.Name{Subject: e.Subject}
+	usage, err := s.Registry.Usage(ctx, name, observedRows)
+	if err != nil {
+		return err
+	}
+	rejected, err := s.Registry.Rejections(ctx, catalog.RejectionQuery{Name: name, Limit: observedRows})
+	if err != nil {
+		return err
+	}
+	if s.unchanged(w, r, lib, observedState(usage, rejected)) {
 		return nil
 	}
-	stored, err := s.Registry.Version(ctx, catalog.Name{Subject: e.Subject}, number, catalog.WithDeleted)
+	stored, err := s.Registry.Version(ctx, name, number, catalog.WithDeleted)
 	if err != nil {
 		return err
 	}
 	p := versionPage{
-		E: e, Number: number, Current: number == e.Latest(), Note: e.Note(number), Status: e.Status(number),
+		E: e, Observed: usage, Rejected: rejected, Number: number, Current: number == e.Latest(), Note: e.Note(number), Status: e.Status(number),
 		Level: string(e.Level), Channel: lib.channel(e.Channel()), Bytes: grouped(int64(len(stored.Schema.Text))), Owner: lib.teams[e.Owner()],
 		Examples: s.examples(ctx, e, number), Siblings: lib.eventsOf(e.Domain()),
 	}
@@ -228,12 +237,6 @@ func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library,
 	}
 	p.Graph = s.hourglass(lib, e).SVG()
 	s.partners(ctx, &p, e, number)
-	if p.Observed, err = s.Registry.Usage(ctx, catalog.Name{Subject: e.Subject}, observedRows); err != nil {
-		return err
-	}
-	if p.Rejected, err = s.Registry.Rejections(ctx, catalog.RejectionQuery{Name: catalog.Name{Subject: e.Subject}, Limit: observedRows}); err != nil {
-		return err
-	}
 	p.Versions = s.versionRows(ctx, e, number, p.Observed)
 	for _, row := range p.Versions {
 		if row.Here {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
@@ -23,7 +24,7 @@ func written(usage []catalog.Usage, version int) string {
 	if !seen {
 		return ""
 	}
-	return grouped(total) + " records"
+	return recordWords(total)
 }
 
 // grouped prints a number with thin groups of three digits.
@@ -33,6 +34,13 @@ func grouped(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+func recordWords(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return grouped(n) + " records"
 }
 
 // Written is what was seen to be written of this version.
@@ -50,11 +58,32 @@ func (p versionPage) RejectedWords() string {
 		}
 		return "none seen"
 	}
-	return grouped(total) + " records"
+	return recordWords(total)
 }
 
-// sameService says whether an observation is of a declared service: by its name, a principal or a consumer group.
+// observedState names what was observed, so that a page that shows it is not taken for unchanged.
+func observedState(usage []catalog.Usage, rejected []catalog.RejectionGroup) string {
+	var b strings.Builder
+	for _, u := range usage {
+		fmt.Fprintf(&b, "%d %d;", u.Records, u.Last.Unix())
+	}
+	for _, g := range rejected {
+		fmt.Fprintf(&b, "%d %d;", g.Records, g.Last.Unix())
+	}
+	return b.String()
+}
+
+// anonymous is the principal of a client that did not sign in. Source: Apache Kafka, KafkaPrincipal.ANONYMOUS.
+const anonymous = "User:ANONYMOUS"
+
+// sameService says whether an observation is of a declared service: by its name, a principal or a consumer group. A
+// client that did not sign in is known by its client ID alone.
 func sameService(u catalog.Usage, x *catalog.Service) bool {
+	if u.Principal == "" || u.Principal == anonymous {
+		if u.ClientID == x.Name {
+			return true
+		}
+	}
 	return u.Service == x.Name || u.Principal != "" && slices.Contains(x.Principals, u.Principal) ||
 		u.Group != "" && slices.Contains(x.ConsumerGroups, u.Group)
 }
@@ -89,7 +118,7 @@ func (p versionPage) seen(x *catalog.Service, role string) string {
 		}
 	}
 	slices.Sort(numbers)
-	return fmt.Sprintf("%s records%s, last %s", grouped(total), versionWords("", numbers), last.UTC().Format("2006-01-02 15:04 UTC"))
+	return fmt.Sprintf("%s%s, last %s", recordWords(total), versionWords("", numbers), last.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
 // observedRow is one observation in words.
@@ -104,8 +133,8 @@ func newObserved(u catalog.Usage) observedRow {
 	if u.Role == catalog.RoleRead {
 		row.Did = "read"
 	}
-	for _, who := range []string{u.Service, u.Group, u.Principal, u.ClientID} {
-		if who != "" {
+	for _, who := range []string{u.Service, u.Group, u.Principal, u.ClientID, u.Principal} {
+		if who != "" && (who != anonymous || u.ClientID == "") {
 			row.Who = who
 			break
 		}
@@ -130,7 +159,7 @@ func (p versionPage) Strangers() []stranger {
 			continue
 		}
 		row := newObserved(u)
-		rows = append(rows, stranger{Who: row.Who, Words: fmt.Sprintf("%s %s records of v%d", row.Did, grouped(u.Records), u.Version)})
+		rows = append(rows, stranger{Who: row.Who, Words: fmt.Sprintf("%s %s of v%d", row.Did, recordWords(u.Records), u.Version)})
 	}
 	return rows
 }

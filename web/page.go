@@ -82,9 +82,10 @@ var words = template.FuncMap{
 		}
 		return fmt.Sprintf("%d %s", n, many)
 	},
-	"join":  strings.Join,
-	"short": shortName,
-	"lower": strings.ToLower,
+	"records": recordWords,
+	"join":    strings.Join,
+	"short":   shortName,
+	"lower":   strings.ToLower,
 	"title": func(s string) string {
 		if s == "" {
 			return s
@@ -144,9 +145,9 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, body []
 }
 
 // unchanged answers 304 where the reader's copy is drawn from the same facts: revision of the catalog, look, theme,
-// address and the day (sunset dates are compared with it). It sets the ETag either way.
-func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, lib *library) bool {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s", lib.rev, s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly)))
+// address, the day (sunset dates are compared with it), and what was observed. It sets the ETag either way.
+func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, lib *library, observed ...string) bool {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s\n%q", lib.rev, s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly), observed))
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
 	for known := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {

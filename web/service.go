@@ -113,7 +113,12 @@ func (s *Site) servicePage(w http.ResponseWriter, r *http.Request) error {
 	if x == nil {
 		return lib.unknown("service", r.PathValue("service"))
 	}
-	if s.unchanged(w, r, lib) {
+	usage, err := s.Registry.Usage(r.Context(), catalog.Name{}, 0)
+	if err != nil {
+		return err
+	}
+	usage = slices.DeleteFunc(usage, func(u catalog.Usage) bool { return !sameService(u, x) })
+	if s.unchanged(w, r, lib, observedState(usage, nil)) {
 		return nil
 	}
 	p := servicePage{Service: x, Team: lib.teams[x.Owner], Graph: s.serviceGraph(lib, x).SVG(), All: lib.services}
@@ -136,14 +141,8 @@ func (s *Site) servicePage(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.Received = append(p.Received, t)
 	}
-	usage, err := s.Registry.Usage(r.Context(), catalog.Name{}, 0)
-	if err != nil {
-		return err
-	}
 	for _, u := range usage {
-		if sameService(u, x) {
-			p.Observed = append(p.Observed, newObserved(u))
-		}
+		p.Observed = append(p.Observed, newObserved(u))
 	}
 	return s.render(w, r, "service", http.StatusOK, page{
 		Title: x.Name, Nav: "services", Rev: lib.rev, Crumbs: []crumb{{"Services", template.URL(s.to("services"))}, {x.Name, ""}}, Data: p,

@@ -530,6 +530,28 @@ func TestANewVersionIsSeenAtOnce(t *testing.T) {
 	}
 }
 
+// TestAnObservationIsSeenAtOnce: what is observed has no revision, and still no reader is told that nothing changed.
+func TestAnObservationIsSeenAtOnce(t *testing.T) {
+	server, registry := newSite(t)
+	if _, err := registry.Register(t.Context(), catalog.Name{Subject: "seen.Event"}, catalog.Registration{Text: `{"type":"object"}`}); err != nil {
+		t.Fatal(err)
+	}
+	page := server.URL + "/events/seen.Event"
+	tag := get(t, page).Header.Get("ETag")
+	if a := get(t, page, "If-None-Match", tag); a.StatusCode != http.StatusNotModified {
+		t.Fatalf("the same page again = %d, want 304", a.StatusCode)
+	}
+	if err := registry.ReportUsage(t.Context(), catalog.UsageReport{Sender: catalog.Sender{Instance: "test", Seq: 1}, Seen: []catalog.Usage{
+		{Role: catalog.RoleWrite, Principal: "User:ANONYMOUS", ClientID: "legacy-shop", Subject: "seen.Event", Version: 1, Records: 1, First: now, Last: now},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	a := get(t, page, "If-None-Match", tag)
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.text, "legacy-shop") || !strings.Contains(a.text, "wrote 1 record of v1") {
+		t.Errorf("after an observation = %d, who wrote: %v", a.StatusCode, strings.Contains(a.text, "legacy-shop"))
+	}
+}
+
 // TestALargeSchemaStaysLight: 1,500 fields weigh little, and an enum of hundreds is folded.
 func TestALargeSchemaStaysLight(t *testing.T) {
 	server, registry := newSite(t)
