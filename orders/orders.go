@@ -114,7 +114,7 @@ type unit struct {
 	consumer *consume.Consumer
 }
 
-// New opens the stores and prepares the services; nothing runs before Run. The caller ends a system that never ran with
+// New opens the stores, puts the first stock on the shelves and prepares the services; nothing runs before Run. The caller ends a system that never ran with
 // Close.
 func New(ctx context.Context, c Config) (s *System, err error) {
 	if c.Log == nil {
@@ -155,6 +155,11 @@ func New(ctx context.Context, c Config) (s *System, err error) {
 			if err := s.build(ctx, name); err != nil {
 				return s, err
 			}
+		}
+	}
+	if s.inventory != nil { // before the first request can come
+		if err := s.inventory.Fill(ctx, c.Stock); err != nil {
+			return s, err
 		}
 	}
 	s.collector = &collector{system: s}
@@ -254,7 +259,12 @@ func owner() string {
 func (s *System) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err := s.start(ctx)
+	var err error
+	if s.config.CreateTopics {
+		if err = createTopics(ctx, s.kafka, s.config.Log); ctx.Err() != nil {
+			err = nil
+		}
+	}
 	if err == nil {
 		var wg sync.WaitGroup
 		run := func(what string, do func(context.Context) error) {
@@ -279,21 +289,6 @@ func (s *System) Run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(err, s.Close())
-}
-
-// start makes topics and puts the first stock on the shelves.
-func (s *System) start(ctx context.Context) error {
-	if s.config.CreateTopics {
-		if err := createTopics(ctx, s.kafka, s.config.Log); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-	if s.inventory != nil {
-		if err := s.inventory.Fill(ctx, s.config.Stock); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close closes stores and connections. Run does it by itself; a second call does nothing.
