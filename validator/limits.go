@@ -10,7 +10,6 @@ const (
 	MaxEnumValues    = 10_000  // values of one enum
 	MaxRegexBytes    = 4 << 10 // one pattern, bytes
 	MaxCount         = 1 << 53 // maxLength, minItems and their like
-	MaxSchemaCauses  = 20      // problems of one document that are looked at
 	MaxEventBytes    = 16 << 20
 	MaxDepth         = 64   // nesting of schemas and events
 	MaxNumberText    = 1024 // characters of one number

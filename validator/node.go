@@ -59,7 +59,9 @@ type Node struct {
 	// Always is set for a boolean schema, true or false; everything below is then empty.
 	Always *bool
 
-	Ref *Node // $ref beside other keywords (2019-09 and later), nil if none
+	// Ref is a $ref that has something beside it, nil if none. In the drafts up to 7 what stands beside counts for
+	// nothing and is absent here; Raw still has it, for annotations.
+	Ref *Node
 
 	// Resource is the root of the schema resource ($id) that the node belongs to; the root points to itself.
 	Resource *Node
@@ -117,5 +119,5 @@ type Node struct {
 	Default            []byte
 	Examples           [][]byte
 	Deprecated         bool
-	Raw                []byte // the whole schema object or boolean as written in its document
+	Raw                []byte // the whole schema object or boolean as written; nil inside a draft's own meta-schema
 }
