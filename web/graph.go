@@ -12,7 +12,7 @@ import (
 
 // Sizes of a drawing in CSS pixels, and its limits.
 const (
-	columnGap     = 60 // between columns, which are as wide as their widest box
+	columnGap     = 56 // between columns, which are as wide as their widest box
 	nodeHeight    = 44
 	nodeGap       = 22
 	nodeMinWidth  = 120
