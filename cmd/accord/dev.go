@@ -129,7 +129,7 @@ func (d *dev) open(ctx context.Context) error {
 // start runs the parts, each once those it needs are there, and prints the summary.
 func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams) error {
 	floor.run(d.registry.registry.Run)
-	floor.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.site, d.registry.handler) })
+	floor.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.site, d.registry.handler, d.registry.drain) })
 	registry := "http://" + d.listeners.site.Addr().String()
 	if err := d.applySchemas(ctx, registry); err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams)
 		return err
 	}
 	shop.run(system.Run)
-	shop.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.orders, system.Handler()) })
+	shop.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.orders, system.Handler(), nil) })
 	address := "http://" + d.listeners.orders.Addr().String()
 	placed, err := placeSamples(ctx, address)
 	if err != nil {
@@ -184,7 +184,7 @@ func (d *dev) startGates(g *group, registry string) error {
 	}
 	g.run(func(ctx context.Context) error { return gate.Serve(ctx, d.listeners.kafka) })
 	g.run(func(ctx context.Context) error { return door.Serve(ctx, d.listeners.broker) })
-	g.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.http, gate.Handler()) })
+	g.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.http, gate.Handler(), nil) })
 	return nil
 }
 

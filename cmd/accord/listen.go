@@ -38,11 +38,15 @@ func listen(flag, address string, insecure bool) (net.Listener, error) {
 	return l, nil
 }
 
-// serveHTTP serves until ctx ends, then lets requests in flight finish for drainTimeout.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+// serveHTTP serves until ctx ends, then lets requests in flight finish for drainTimeout; drain, if not nil, is called
+// at the beginning of that, for requests that would wait longer.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, drain func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{Handler: h, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout}
+	if drain != nil {
+		server.RegisterOnShutdown(drain)
+	}
 	drained := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -61,7 +61,7 @@ version of an event as the one they were built for.`,
 			log.Info("serving", "address", l.Addr().String(), "store", masked(store), "brokers", brokers)
 			g := newGroup(cmd.Context())
 			g.run(system.Run)
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, system.Handler()) })
+			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, system.Handler(), nil) })
 			return g.wait()
 		},
 	}

@@ -59,7 +59,7 @@ instead of at the brokers; nothing else changes.`,
 			log.Info("serving", "kafka", kafka.Addr().String(), "http", web.Addr().String(), "brokers", brokers, "registry", registry)
 			g := newGroup(cmd.Context())
 			g.run(func(ctx context.Context) error { return server.Serve(ctx, kafka) })
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, web, server.Handler()) })
+			g.run(func(ctx context.Context) error { return serveHTTP(ctx, web, server.Handler(), nil) })
 			return g.wait()
 		},
 	}

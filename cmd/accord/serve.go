@@ -46,7 +46,7 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 			log.Info("serving", "address", l.Addr().String(), "store", masked(store))
 			g := newGroup(cmd.Context())
 			g.run(role.registry.Run)
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, role.handler) })
+			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, role.handler, role.drain) })
 			return g.wait()
 		},
 	}
@@ -70,6 +70,7 @@ type registryRole struct {
 	store    catalog.Store
 	registry *catalog.Registry
 	handler  http.Handler
+	drain    func() // ends requests that wait for changes
 }
 
 // openRegistry opens the store and builds the role on it. The caller runs registry.Run, serves handler, and closes.
@@ -103,7 +104,7 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 		}
 		pages.ServeHTTP(w, r)
 	})
-	return &registryRole{store: store, registry: registry, handler: handler}, nil
+	return &registryRole{store: store, registry: registry, handler: handler, drain: apis.Drain}, nil
 }
 
 func (r *registryRole) close() { r.store.Close() }
