@@ -129,7 +129,9 @@ func (d *dev) open(ctx context.Context) error {
 // start runs the parts, each once those it needs are there, and prints the summary.
 func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams) error {
 	floor.run(d.registry.registry.Run)
-	floor.run(func(ctx context.Context) error { return serveHTTP(ctx, d.listeners.site, d.registry.handler, d.registry.drain) })
+	floor.run(func(ctx context.Context) error {
+		return serveHTTP(ctx, d.listeners.site, d.registry.handler, d.registry.drain)
+	})
 	registry := "http://" + d.listeners.site.Addr().String()
 	if err := d.applySchemas(ctx, registry); err != nil {
 		return err

@@ -90,7 +90,7 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 	})
 	o.metrics.MustRegister(apis.Collectors()...)
 	o.metrics.MustRegister(registry.Collectors()...)
-	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.Handler(), Log: o.log})
+	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.NotFound(), Log: o.log})
 	if err != nil {
 		store.Close()
 		return nil, err
