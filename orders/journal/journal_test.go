@@ -319,7 +319,10 @@ func TestAnotherInstanceTakesOverWhenTheFirstStops(t *testing.T) {
 		}
 		add("ORD-1")
 		_, stopFirst := relay(t, s, first, "first")
-		eventually(t, "the first sends", func() bool { return first.len() == 1 })
+		eventually(t, "the first sends, and says so", func() bool { // before its checkpoint, the second would send it again
+			waiting, _, err := s.Backlog(t.Context())
+			return err == nil && waiting == 0 && first.len() == 1
+		})
 		stopFirst()
 		add("ORD-2")
 		_, stopSecond := relay(t, s, second, "second")
