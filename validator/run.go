@@ -130,8 +130,8 @@ func (r *run) scalar(n *node, i int) int {
 		return -1
 	}
 	if n.types&TypeNumber == 0 || n.number != nil {
-		from := len(r.buf)
-		d := readDecimal(r.buf[from:from], r.text[i:end])
+		var digits [32]byte // on the stack: nearly every number fits
+		d := readDecimal(digits[:0], r.text[i:end])
 		if n.types&TypeNumber == 0 && !d.isInteger() || n.number != nil && !n.number.hold(d) {
 			return -1
 		}
