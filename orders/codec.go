@@ -117,9 +117,9 @@ func (e *encoder) Encode(ctx context.Context, data any, subject string, cause ev
 	return fromClient(rec), m, nil
 }
 
-// decoder makes the decoder of one service, for what it reads.
-func (c *codec) decoder(routes []consume.Route) (consume.Decoder, error) {
-	options := []client.DecoderOption{client.OnUnknown(client.Skip)}
+// decoder makes the decoder of one service, for what it reads; group is its consumer group, which the registry is told.
+func (c *codec) decoder(group string, routes []consume.Route) (consume.Decoder, error) {
+	options := []client.DecoderOption{client.OnUnknown(client.Skip), client.WithGroup(group)}
 	for _, r := range routes {
 		options = append(options, c.bindings[r.Kind.Subject])
 	}

@@ -24,8 +24,9 @@ const (
 	// Retention is how long topics keep events, LetterRetention dead letters.
 	Retention       = 7 * 24 * time.Hour
 	LetterRetention = 14 * 24 * time.Hour
+	// DefaultReplicas is on how many brokers each topic is kept.
+	DefaultReplicas = 3
 
-	maxReplicas     = 3
 	deliveryTimeout = 30 * time.Second
 )
 
@@ -87,16 +88,17 @@ func produce(ctx context.Context, client *kgo.Client, records []journal.Record) 
 // letterTopic is where a consumer's dead letters go.
 func letterTopic(group string) string { return group + ".dlq" }
 
-// createTopics makes what is missing. Topics that exist stay as they are.
-func createTopics(ctx context.Context, client *kgo.Client, log *slog.Logger) error {
+// createTopics makes what is missing, each topic on wanted brokers if there are so many. Topics that exist stay as they
+// are.
+func createTopics(ctx context.Context, client *kgo.Client, wanted int, log *slog.Logger) error {
 	admin := kadm.NewClient(client)
 	brokers, err := admin.ListBrokers(ctx)
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
-	replicas := int16(min(len(brokers), maxReplicas))
-	if replicas < maxReplicas {
-		log.Warn("fewer brokers than replicas wanted", "brokers", len(brokers), "replicas", maxReplicas)
+	replicas := int16(min(len(brokers), wanted))
+	if len(brokers) < wanted {
+		log.Warn("fewer brokers than replicas wanted", "brokers", len(brokers), "replicas", wanted)
 	}
 	create := func(partitions int32, configs map[string]*string, topics ...string) error {
 		answers, err := admin.CreateTopics(ctx, partitions, replicas, configs, topics...)

@@ -19,6 +19,7 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -81,6 +82,7 @@ type Config struct {
 	Lock         []byte   // schemas.lock, so that the services work while the registry is away; nil = the registry alone
 	Services     []string // names from Services; empty = all
 	CreateTopics bool     // makes the topics that are missing
+	Replicas     int      // brokers that keep each topic made here; 0 = DefaultReplicas
 	Simulators   Simulators
 	Stock        map[string]int64 // what a new inventory starts with, pieces by product; nil = inventory.DemoStock
 	Owner        string           // names this instance in leases; "" = host, process and chance
@@ -203,7 +205,7 @@ func (s *System) build(ctx context.Context, name string) error {
 	if routes == nil {
 		return nil
 	}
-	reader, err := s.codec.decoder(routes)
+	reader, err := s.codec.decoder(name, routes)
 	if err != nil {
 		return err
 	}
@@ -261,7 +263,7 @@ func (s *System) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var err error
 	if s.config.CreateTopics {
-		if err = createTopics(ctx, s.kafka, s.config.Log); ctx.Err() != nil {
+		if err = createTopics(ctx, s.kafka, cmp.Or(s.config.Replicas, DefaultReplicas), s.config.Log); ctx.Err() != nil {
 			err = nil
 		}
 	}

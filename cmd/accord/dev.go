@@ -146,7 +146,7 @@ func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams)
 	system, err := orders.New(ctx, orders.Config{
 		Store:   "sqlite:" + filepath.Join(d.options.data, "orders"),
 		Brokers: []string{d.listeners.broker.Addr().String()}, Proxy: []string{d.listeners.kafka.Addr().String()},
-		Registry: registry, Lock: lock, CreateTopics: true, Simulators: orders.DemoSimulators(), Log: d.log,
+		Registry: registry, Lock: lock, CreateTopics: true, Replicas: 1, Simulators: orders.DemoSimulators(), Log: d.log,
 	})
 	if err != nil {
 		return err
