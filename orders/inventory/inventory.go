@@ -209,6 +209,9 @@ func tell(ctx context.Context, tx *journal.Tx, skus []string, m event.Meta) erro
 }
 
 func load(ctx context.Context, tx *journal.Tx, order string) (state string, lines []event.Line, err error) {
+	if err := tx.Lock(ctx, order); err != nil {
+		return "", nil, err
+	}
 	var text string
 	err = tx.QueryRowContext(ctx, `SELECT state, lines FROM reservations WHERE order_id = $1`+tx.ForUpdate(), order).Scan(&state, &text)
 	if errors.Is(err, sql.ErrNoRows) {

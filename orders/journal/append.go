@@ -74,11 +74,24 @@ func (s *Store) shardOf(stream string) int {
 	return int(h.Sum32() % uint32(s.shards))
 }
 
-// lockKey names a shard's lock; the whole database shares one space of locks, so the service is part of it.
-func (s *Store) lockKey(shard int) int64 {
+// lockKey names a lock; the whole database shares one space of locks, so the service is part of it.
+func (s *Store) lockKey(name string) int64 {
 	h := fnv.New64a()
-	h.Write([]byte("accord orders " + s.service + " " + strconv.Itoa(shard)))
+	h.Write([]byte("accord orders " + s.service + " " + name))
 	return int64(h.Sum64())
+}
+
+// Lock has other units of work that lock the same name wait until this one has ended. A row that may not be there yet
+// needs it: SELECT … FOR UPDATE locks nothing then, and two first facts about one order, from two topics, would each
+// write a row without the other's.
+func (tx *Tx) Lock(ctx context.Context, name string) error {
+	if tx.store.dialect.lock == "" { // one writer at a time
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, tx.store.dialect.lock, tx.store.lockKey("of "+name)); err != nil {
+		return fmt.Errorf("lock %s: %w", name, err)
+	}
+	return nil
 }
 
 // flush stores the pending messages. It is the last thing before commit: see the package's word on order.
@@ -93,7 +106,7 @@ func (tx *Tx) flush(ctx context.Context) error {
 		}
 		slices.Sort(shards) // ascending, so that two units cannot wait for each other
 		for _, shard := range slices.Compact(shards) {
-			if _, err := tx.ExecContext(ctx, tx.store.dialect.lock, tx.store.lockKey(shard)); err != nil {
+			if _, err := tx.ExecContext(ctx, tx.store.dialect.lock, tx.store.lockKey(strconv.Itoa(shard))); err != nil {
 				return fmt.Errorf("lock shard %d: %w", shard, err)
 			}
 		}

@@ -130,7 +130,7 @@ func (s *Store) Service() string { return s.service }
 func (s *Store) prepare(ctx context.Context, c Config) error {
 	return s.transact(ctx, func(tx *Tx) error {
 		if s.dialect.lock != "" {
-			if _, err := tx.ExecContext(ctx, s.dialect.lock, s.lockKey(-1)); err != nil {
+			if _, err := tx.ExecContext(ctx, s.dialect.lock, s.lockKey("schema")); err != nil {
 				return err
 			}
 		}

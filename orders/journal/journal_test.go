@@ -339,3 +339,41 @@ func TestOpenRefusesAnUnknownURL(t *testing.T) {
 		t.Errorf("Open(mysql://x) = %v, want an error that shows the URL", err)
 	}
 }
+
+// Two first facts about one order come from two topics; each finds no row yet, and neither may overwrite the other's.
+func TestLockHoldsRowsThatAreNotThereYet(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		const units = 20
+		fact := func(i int) error {
+			return s.Update(t.Context(), func(tx *journal.Tx) error {
+				if err := tx.Lock(t.Context(), "ORD-1"); err != nil {
+					return err
+				}
+				var value string
+				err := tx.QueryRowContext(t.Context(), `SELECT value FROM meta WHERE name = 'facts'`).Scan(&value)
+				if err != nil && !errors.Is(err, sql.ErrNoRows) {
+					return err
+				}
+				_, err = tx.ExecContext(t.Context(), `INSERT INTO meta(name, value) VALUES('facts', $1) ON CONFLICT(name) DO UPDATE SET value = $1`, value+string(rune('a'+i)))
+				return err
+			})
+		}
+		var wg sync.WaitGroup
+		for i := range units {
+			wg.Go(func() {
+				if err := fact(i); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		var value string
+		if err := s.View().QueryRowContext(t.Context(), `SELECT value FROM meta WHERE name = 'facts'`).Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		if len(value) != units {
+			t.Errorf("%d of %d facts are kept: %q", len(value), units, value)
+		}
+	})
+}

@@ -82,6 +82,9 @@ type payment struct {
 // load reads an order's row, for change; an unknown order is a waiting row with nothing in it.
 func load(ctx context.Context, tx *journal.Tx, order string) (payment, error) {
 	p := payment{order: order, state: waiting}
+	if err := tx.Lock(ctx, order); err != nil {
+		return p, err
+	}
 	var cause string
 	err := tx.QueryRowContext(ctx, `SELECT customer_id, amount, currency, reserved, cancelled, state, payment_id, cause FROM payments WHERE order_id = $1`+tx.ForUpdate(), order).
 		Scan(&p.customer, &p.amount.AmountMinor, &p.amount.Currency, &p.reserved, &p.cancelled, &p.state, &p.paymentID, &cause)

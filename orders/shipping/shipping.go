@@ -86,6 +86,9 @@ func (s *Service) moved(ctx context.Context, tx *journal.Tx, e *event.OrderStatu
 }
 
 func load(ctx context.Context, tx *journal.Tx, order string) (state string, cause event.Meta, err error) {
+	if err := tx.Lock(ctx, order); err != nil {
+		return "", cause, err
+	}
 	err = tx.QueryRowContext(ctx, `SELECT state, cause_id, correlation FROM shipments WHERE order_id = $1`+tx.ForUpdate(), order).
 		Scan(&state, &cause.ID, &cause.Correlation)
 	if errors.Is(err, sql.ErrNoRows) {
