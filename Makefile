@@ -12,7 +12,7 @@ help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## run all of accord on embedded parts; data in ./accord-data/
-	go run ./cmd/accord dev
+	@go build -o accord ./cmd/accord && exec ./accord dev # go run would call an interrupt a failure
 
 build: ## one static binary: ./accord
 	CGO_ENABLED=0 go build -trimpath -o accord ./cmd/accord
