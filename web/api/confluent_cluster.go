@@ -46,34 +46,34 @@ type associationInput struct {
 // confluentCluster serves what clients ask about the registry itself.
 func (a *API) confluentCluster() {
 	add(a, route{
-		method: http.MethodGet, path: "/", id: "getRoot", tag: tagContexts, summary: "Say that a registry is here", answer: `{}`,
+		method: http.MethodGet, path: "/", id: "getRoot", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "Say that a registry is here", answer: `{}`,
 	}, func(context.Context, *none, *none) (struct{}, error) { return struct{}{}, nil })
 	add(a, route{
-		method: http.MethodGet, path: "/contexts", id: "listContexts", tag: tagContexts, summary: "List contexts", answer: `[".",".team"]`,
+		method: http.MethodGet, path: "/contexts", id: "listContexts", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "List contexts", answer: `[".",".team"]`,
 	}, a.listContexts)
 	add(a, route{
-		method: http.MethodDelete, path: "/contexts/{context}", id: "deleteContext", tag: tagContexts, summary: "Delete an empty context",
+		method: http.MethodDelete, path: "/contexts/{context}", id: "deleteContext", needs: across(catalog.Admin), tag: tagContexts, summary: "Delete an empty context",
 		about: "A context is there from its first version and goes with its last, so that all there is to do is to forget its configuration and mode.",
 		codes: []int{42205, 42211},
 	}, a.deleteContext)
 	add(a, route{
-		method: http.MethodGet, path: "/v1/metadata/id", id: "getClusterID", tag: tagContexts, summary: "Name the clusters",
+		method: http.MethodGet, path: "/v1/metadata/id", id: "getClusterID", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "Name the clusters",
 		answer: `{"scope":{"path":[],"clusters":{"kafka-cluster":"accord","schema-registry-cluster":"accord"}}}`,
 	}, func(context.Context, *none, *none) (clusterBody, error) {
 		return clusterBody{clusterScope{[]string{}, map[string]string{"kafka-cluster": a.config.KafkaCluster, "schema-registry-cluster": "accord"}}}, nil
 	})
 	add(a, route{
-		method: http.MethodGet, path: "/v1/metadata/version", id: "getServerVersion", tag: tagContexts, summary: "Tell the version of the server",
+		method: http.MethodGet, path: "/v1/metadata/version", id: "getServerVersion", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "Tell the version of the server",
 		answer: `{"version":"1.0.0","commitId":"3f2a9c1"}`,
 	}, func(context.Context, *none, *none) (versionOfProgram, error) {
 		return versionOfProgram{a.config.Version, a.config.commit()}, nil
 	})
 	add(a, route{
-		method: http.MethodGet, path: "/v1/metadata/deployment", id: "getDeployment", tag: tagContexts, summary: "Tell the attributes of the deployment, of which there are none",
+		method: http.MethodGet, path: "/v1/metadata/deployment", id: "getDeployment", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "Tell the attributes of the deployment, of which there are none",
 		answer: `{"attributes":[]}`,
 	}, func(context.Context, *none, *none) (deployment, error) { return deployment{[]string{}}, nil })
 	add(a, route{
-		method: http.MethodGet, path: "/associations/{rest...}", id: "listAssociations", tag: tagContexts, summary: "List associations, of which there are none",
+		method: http.MethodGet, path: "/associations/{rest...}", id: "listAssociations", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "List associations, of which there are none",
 		about:  "Serializers ask before they produce to a topic; the empty list makes them name the subject by the topic.",
 		answer: `[]`,
 	}, func(context.Context, *associationInput, *none) ([]string, error) { return []string{}, nil })

@@ -33,7 +33,7 @@ const exampleCompat = `{"is_compatible":false,"messages":["{errorType:\"REQUIRED
 // confluentCompatibility serves /compatibility.
 func (a *API) confluentCompatibility() {
 	add(a, route{
-		method: http.MethodPost, path: "/compatibility/subjects/{subject}/versions/{version}", id: "checkVersion", tag: tagCompatibility, summary: "Ask whether a schema may follow one version",
+		method: http.MethodPost, path: "/compatibility/subjects/{subject}/versions/{version}", id: "checkVersion", needs: somewhere(catalog.Reader), tag: tagCompatibility, summary: "Ask whether a schema may follow one version",
 		about:   "Judged by the subject's level and policy. Nothing is stored.",
 		request: exampleSchemaBody, answer: exampleCompat, codes: []int{40401, 40402, 42201, 42202, 42208},
 	}, func(ctx context.Context, in *compatVersionInput, b *schemaBody) (compatBody, error) {
@@ -44,7 +44,7 @@ func (a *API) confluentCompatibility() {
 		return a.compatible(ctx, in.Subject, n, b, in.Normalize, in.Verbose)
 	})
 	add(a, route{
-		method: http.MethodPost, path: "/compatibility/subjects/{subject}/versions", id: "checkVersions", tag: tagCompatibility, summary: "Ask whether a schema may follow, as registering it would",
+		method: http.MethodPost, path: "/compatibility/subjects/{subject}/versions", id: "checkVersions", needs: somewhere(catalog.Reader), tag: tagCompatibility, summary: "Ask whether a schema may follow, as registering it would",
 		about:   "Judged by the subject's level and policy, against every version that the level asks for. Nothing is stored.",
 		request: exampleSchemaBody, answer: exampleCompat, codes: []int{42201, 42208},
 	}, func(ctx context.Context, in *compatInput, b *schemaBody) (compatBody, error) {

@@ -117,36 +117,36 @@ const exampleConfig = `{"compatibilityLevel":"FULL"}`
 // confluentConfig serves /config.
 func (a *API) confluentConfig() {
 	add(a, route{
-		method: http.MethodGet, path: "/config", id: "getConfig", tag: tagConfig, summary: "Read the configuration of the context", answer: exampleConfig,
+		method: http.MethodGet, path: "/config", id: "getConfig", needs: across(catalog.Reader), tag: tagConfig, summary: "Read the configuration of the context", answer: exampleConfig,
 	}, func(ctx context.Context, _ *scopeInput, _ *none) (configBody, error) {
 		return a.getConfig(ctx, "", true)
 	})
 	add(a, route{
-		method: http.MethodGet, path: "/config/{subject}", id: "getSubjectConfig", tag: tagConfig, summary: "Read the configuration of a subject",
+		method: http.MethodGet, path: "/config/{subject}", id: "getSubjectConfig", needs: on(catalog.Reader), tag: tagConfig, summary: "Read the configuration of a subject",
 		answer: exampleConfig, codes: []int{40408, 42208},
 	}, func(ctx context.Context, in *subjectScopeInput, _ *none) (configBody, error) {
 		return a.getConfig(ctx, in.Subject, in.Inherit.on())
 	})
 	add(a, route{
-		method: http.MethodPut, path: "/config", id: "putConfig", tag: tagConfig, summary: "Change the configuration of the context",
+		method: http.MethodPut, path: "/config", id: "putConfig", needs: across(catalog.Developer), tag: tagConfig, summary: "Change the configuration of the context",
 		about:   "Members that are absent stay as they are, null clears.",
 		request: `{"compatibility":"FULL"}`, answer: `{"compatibility":"FULL"}`, codes: []int{42203, 42205},
 	}, func(ctx context.Context, _ *none, b *configChange) (configChange, error) {
 		return a.putConfig(ctx, "", b)
 	})
 	add(a, route{
-		method: http.MethodPut, path: "/config/{subject}", id: "putSubjectConfig", tag: tagConfig, summary: "Change the configuration of a subject",
+		method: http.MethodPut, path: "/config/{subject}", id: "putSubjectConfig", needs: on(catalog.Developer), tag: tagConfig, summary: "Change the configuration of a subject",
 		about:   "The subject need not be there yet. Members that are absent stay as they are, null clears.",
 		request: `{"compatibility":"FULL"}`, answer: `{"compatibility":"FULL"}`, codes: []int{42203, 42205, 42208},
 	}, func(ctx context.Context, in *subjectScopeInput, b *configChange) (configChange, error) {
 		return a.putConfig(ctx, in.Subject, b)
 	})
 	add(a, route{
-		method: http.MethodDelete, path: "/config", id: "deleteConfig", tag: tagConfig, summary: "Forget the configuration of the context",
+		method: http.MethodDelete, path: "/config", id: "deleteConfig", needs: across(catalog.Developer), tag: tagConfig, summary: "Forget the configuration of the context",
 		about: "Answers what it was.", answer: exampleConfig, codes: []int{42205},
 	}, func(ctx context.Context, _ *none, _ *none) (configBody, error) { return a.deleteConfig(ctx, "") })
 	add(a, route{
-		method: http.MethodDelete, path: "/config/{subject}", id: "deleteSubjectConfig", tag: tagConfig, summary: "Forget the configuration of a subject",
+		method: http.MethodDelete, path: "/config/{subject}", id: "deleteSubjectConfig", needs: on(catalog.Developer), tag: tagConfig, summary: "Forget the configuration of a subject",
 		about: "Answers what it was.", answer: exampleConfig, codes: []int{40401, 42205, 42208},
 	}, func(ctx context.Context, in *subjectScopeInput, _ *none) (configBody, error) {
 		return a.deleteConfig(ctx, in.Subject)

@@ -35,34 +35,34 @@ const exampleMode = `{"mode":"READONLY"}`
 // confluentMode serves /mode.
 func (a *API) confluentMode() {
 	add(a, route{
-		method: http.MethodGet, path: "/mode", id: "getMode", tag: tagMode, summary: "Read the mode of the context", answer: exampleMode,
+		method: http.MethodGet, path: "/mode", id: "getMode", needs: across(catalog.Reader), tag: tagMode, summary: "Read the mode of the context", answer: exampleMode,
 	}, func(ctx context.Context, _ *scopeInput, _ *none) (modeBody, error) { return a.getMode(ctx, "", true) })
 	add(a, route{
-		method: http.MethodGet, path: "/mode/{subject}", id: "getSubjectMode", tag: tagMode, summary: "Read the mode of a subject",
+		method: http.MethodGet, path: "/mode/{subject}", id: "getSubjectMode", needs: on(catalog.Reader), tag: tagMode, summary: "Read the mode of a subject",
 		answer: exampleMode, codes: []int{40409, 42208},
 	}, func(ctx context.Context, in *subjectScopeInput, _ *none) (modeBody, error) {
 		return a.getMode(ctx, in.Subject, in.Inherit.on())
 	})
 	add(a, route{
-		method: http.MethodPut, path: "/mode", id: "putMode", tag: tagMode, summary: "Set the mode of the context",
+		method: http.MethodPut, path: "/mode", id: "putMode", needs: across(catalog.Operator), tag: tagMode, summary: "Set the mode of the context",
 		request: exampleMode, answer: exampleMode, codes: []int{42204, 42205, 42206},
 	}, func(ctx context.Context, in *putModeInput, b *modeBody) (modeBody, error) {
 		return a.putMode(ctx, "", b, in.Force)
 	})
 	add(a, route{
-		method: http.MethodPut, path: "/mode/{subject}", id: "putSubjectMode", tag: tagMode, summary: "Set the mode of a subject",
+		method: http.MethodPut, path: "/mode/{subject}", id: "putSubjectMode", needs: on(catalog.Operator), tag: tagMode, summary: "Set the mode of a subject",
 		request: exampleMode, answer: exampleMode, codes: []int{42204, 42205, 42206, 42208},
 	}, func(ctx context.Context, in *putSubjectModeInput, b *modeBody) (modeBody, error) {
 		return a.putMode(ctx, in.Subject, b, in.Force)
 	})
 	add(a, route{
-		method: http.MethodDelete, path: "/mode", id: "deleteMode", tag: tagMode, summary: "Forget the mode of the context",
+		method: http.MethodDelete, path: "/mode", id: "deleteMode", needs: across(catalog.Operator), tag: tagMode, summary: "Forget the mode of the context",
 		about: "Answers what it was.", answer: exampleMode,
 	}, func(ctx context.Context, in *deleteModeInput, _ *none) (modeBody, error) {
 		return a.deleteMode(ctx, "", in.Recursive)
 	})
 	add(a, route{
-		method: http.MethodDelete, path: "/mode/{subject}", id: "deleteSubjectMode", tag: tagMode, summary: "Forget the mode of a subject",
+		method: http.MethodDelete, path: "/mode/{subject}", id: "deleteSubjectMode", needs: on(catalog.Operator), tag: tagMode, summary: "Forget the mode of a subject",
 		about: "Answers what it was.", answer: exampleMode, codes: []int{40401, 42208},
 	}, func(ctx context.Context, in *deleteSubjectModeInput, _ *none) (modeBody, error) {
 		return a.deleteMode(ctx, in.Subject, in.Recursive)

@@ -81,35 +81,35 @@ type schemasInput struct {
 // confluentSchemas serves /schemas.
 func (a *API) confluentSchemas() {
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/ids/{id}", id: "getSchema", tag: tagSchemas, summary: "Read a schema by ID",
+		method: http.MethodGet, path: "/schemas/ids/{id}", id: "getSchema", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "Read a schema by ID",
 		answer: exampleSchema, codes: []int{40403},
 	}, a.getSchema)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/ids/{id}/schema", id: "getSchemaText", tag: tagSchemas, summary: "Read a schema by ID, the text alone",
+		method: http.MethodGet, path: "/schemas/ids/{id}/schema", id: "getSchemaText", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "Read a schema by ID, the text alone",
 		answer: `{"type":"object","properties":{"order_id":{"type":"string"}},"required":["order_id"]}`, codes: []int{40403},
 	}, a.getSchemaText)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/ids/{id}/subjects", id: "getSchemaSubjects", tag: tagSchemas, summary: "List the subjects that use a schema",
+		method: http.MethodGet, path: "/schemas/ids/{id}/subjects", id: "getSchemaSubjects", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "List the subjects that use a schema",
 		answer: `["orders.OrderPlaced"]`, codes: []int{40403},
 	}, a.getSchemaSubjects)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/ids/{id}/versions", id: "getSchemaVersions", tag: tagSchemas, summary: "List the versions that carry a schema",
+		method: http.MethodGet, path: "/schemas/ids/{id}/versions", id: "getSchemaVersions", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "List the versions that carry a schema",
 		answer: `[{"subject":"orders.OrderPlaced","version":3}]`, codes: []int{40403},
 	}, a.getSchemaVersions)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/guids/{guid}", id: "getSchemaByGUID", tag: tagSchemas, summary: "Read a schema by GUID",
+		method: http.MethodGet, path: "/schemas/guids/{guid}", id: "getSchemaByGUID", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "Read a schema by GUID",
 		answer: exampleSchema, codes: []int{40403},
 	}, a.getSchemaByGUID)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/guids/{guid}/ids", id: "getIDsByGUID", tag: tagSchemas, summary: "List the IDs of a GUID",
+		method: http.MethodGet, path: "/schemas/guids/{guid}/ids", id: "getIDsByGUID", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "List the IDs of a GUID",
 		answer: `[{"context":".","id":7}]`, codes: []int{40403},
 	}, a.getIDsByGUID)
 	add(a, route{
-		method: http.MethodGet, path: "/schemas/types", id: "getSchemaTypes", tag: tagSchemas, summary: "List the types of schema that are kept",
+		method: http.MethodGet, path: "/schemas/types", id: "getSchemaTypes", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "List the types of schema that are kept",
 		answer: `["JSON"]`,
 	}, func(context.Context, *none, *none) ([]string, error) { return []string{"JSON"}, nil })
 	add(a, route{
-		method: http.MethodGet, path: "/schemas", id: "listSchemas", tag: tagSchemas, summary: "List versions of all subjects",
+		method: http.MethodGet, path: "/schemas", id: "listSchemas", needs: somewhere(catalog.Reader), tag: tagSchemas, summary: "List versions of all subjects",
 		answer: "[" + exampleVersion + "]", codes: []int{42208},
 	}, a.listSchemas)
 }

@@ -160,47 +160,47 @@ type metadataInput struct {
 // confluentSubjects serves /subjects.
 func (a *API) confluentSubjects() {
 	add(a, route{
-		method: http.MethodPost, path: "/subjects/{subject}/versions", id: "register", tag: tagSubjects, summary: "Register a schema",
+		method: http.MethodPost, path: "/subjects/{subject}/versions", id: "register", needs: on(catalog.Developer), raises: map[string]catalog.Role{"force": catalog.Operator}, tag: tagSubjects, summary: "Register a schema",
 		about:   "A schema that is there already gives its ID and number. Any other is judged by the subject's compatibility level, and refused with an event that would break a reader.",
 		request: exampleSchemaBody, answer: `{"id":7,"version":3}`,
 		codes: []int{409, 42201, 42205, 42207, 42208, 42209, 42210, codeTimeout},
 	}, a.register)
 	add(a, route{
-		method: http.MethodPost, path: "/subjects/{subject}", id: "lookup", tag: tagSubjects, summary: "Find a schema by its content",
+		method: http.MethodPost, path: "/subjects/{subject}", id: "lookup", needs: on(catalog.Reader), tag: tagSubjects, summary: "Find a schema by its content",
 		request: exampleSchemaBody, answer: exampleVersion, codes: []int{40401, 40403, 42201, 42208},
 	}, a.lookup)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects", id: "listSubjects", tag: tagSubjects, summary: "List subjects",
+		method: http.MethodGet, path: "/subjects", id: "listSubjects", needs: somewhere(catalog.Reader), tag: tagSubjects, summary: "List subjects",
 		answer: `["orders.OrderCancelled","orders.OrderPlaced"]`, codes: []int{42208},
 	}, a.listSubjects)
 	add(a, route{
-		method: http.MethodDelete, path: "/subjects/{subject}", id: "deleteSubject", tag: tagSubjects, summary: "Delete a subject",
+		method: http.MethodDelete, path: "/subjects/{subject}", id: "deleteSubject", needs: on(catalog.Developer), raises: map[string]catalog.Role{"permanent": catalog.Operator}, tag: tagSubjects, summary: "Delete a subject",
 		about:  "Soft: its versions stay readable by ID. With permanent, what was soft-deleted goes for good.",
 		answer: `[1,2,3]`, codes: []int{40401, 40404, 40405, 42205, 42206},
 	}, a.deleteSubject)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects/{subject}/versions", id: "listVersions", tag: tagSubjects, summary: "List the versions of a subject",
+		method: http.MethodGet, path: "/subjects/{subject}/versions", id: "listVersions", needs: on(catalog.Reader), tag: tagSubjects, summary: "List the versions of a subject",
 		answer: `[1,2,3]`, codes: []int{40401},
 	}, a.listVersions)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}", id: "getVersion", tag: tagSubjects, summary: "Read a version",
+		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}", id: "getVersion", needs: on(catalog.Reader), tag: tagSubjects, summary: "Read a version",
 		answer: exampleVersion, codes: []int{40401, 40402, 42202},
 	}, a.getVersion)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}/schema", id: "getVersionSchema", tag: tagSubjects, summary: "Read a version's schema alone",
+		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}/schema", id: "getVersionSchema", needs: on(catalog.Reader), tag: tagSubjects, summary: "Read a version's schema alone",
 		answer: `{"type":"object","properties":{"order_id":{"type":"string"}},"required":["order_id"]}`, codes: []int{40401, 40402, 42202},
 	}, a.getVersionSchema)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}/referencedby", id: "getReferencedBy", tag: tagSubjects, summary: "List the IDs of schemas that refer to a version",
+		method: http.MethodGet, path: "/subjects/{subject}/versions/{version}/referencedby", id: "getReferencedBy", needs: on(catalog.Reader), tag: tagSubjects, summary: "List the IDs of schemas that refer to a version",
 		answer: `[9,12]`, codes: []int{40401, 40402, 42202},
 	}, a.getReferencedBy)
 	add(a, route{
-		method: http.MethodDelete, path: "/subjects/{subject}/versions/{version}", id: "deleteVersion", tag: tagSubjects, summary: "Delete a version",
+		method: http.MethodDelete, path: "/subjects/{subject}/versions/{version}", id: "deleteVersion", needs: on(catalog.Developer), raises: map[string]catalog.Role{"permanent": catalog.Operator}, tag: tagSubjects, summary: "Delete a version",
 		about:  "Soft: it stays readable by ID. With permanent, what was soft-deleted goes for good.",
 		answer: `3`, codes: []int{40401, 40402, 40406, 40407, 42202, 42205, 42206},
 	}, a.deleteVersion)
 	add(a, route{
-		method: http.MethodGet, path: "/subjects/{subject}/metadata", id: "getByMetadata", tag: tagSubjects, summary: "Read the newest version with given metadata",
+		method: http.MethodGet, path: "/subjects/{subject}/metadata", id: "getByMetadata", needs: on(catalog.Reader), tag: tagSubjects, summary: "Read the newest version with given metadata",
 		answer: exampleVersion, codes: []int{40401, 40403},
 	}, a.getByMetadata)
 }

@@ -46,7 +46,7 @@ type latestBody struct {
 // nativeBindings serves /v1/bindings.
 func (a *API) nativeBindings() {
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/bindings", id: "getBindings", tag: tagNative, summary: "Read which topic carries which subjects",
+		native: true, method: http.MethodGet, path: "/v1/bindings", id: "getBindings", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read which topic carries which subjects",
 		about:  "What the proxy enforces. ETag is the revision: with If-None-Match an unchanged answer is 304 without a body.",
 		answer: `{"revision":42,"services":{"User:orders":"orders"},"topics":[{"topic":"orders","declared":true,"compacted":false,"values":[{"subject":"orders.OrderPlaced","versions":[3,2,1],"latest":{"version":3,"id":7,"guid":"2a3f2b0e-6a57-3f4e-9c0b-0d8f6f0c1a55"},"state":false,"keyPointer":"/order_id","senders":["orders"]}],"keys":[]}]}`,
 	}, a.getBindings)

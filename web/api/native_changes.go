@@ -55,12 +55,12 @@ const exampleChange = `{"rev":42,"at":"2026-01-02T15:04:05Z","by":"anonymous","o
 // nativeChanges serves the history.
 func (a *API) nativeChanges() {
 	add(a, route{
-		native: true, waits: true, method: http.MethodGet, path: "/v1/changes", id: "listChanges", tag: tagNative, summary: "Read what changed, and wait for more",
+		native: true, waits: true, method: http.MethodGet, path: "/v1/changes", id: "listChanges", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read what changed, and wait for more",
 		about:  "Every change, once, in order. With wait the answer comes when there is a change, or when the time is up, then with an empty list. With text/event-stream in Accept it is a stream of server-sent events, whose id is the revision: Last-Event-ID resumes.",
 		answer: `{"changes":[` + exampleChange + `],"revision":42}`, stream: a.streamChanges,
 	}, a.listChanges)
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/audit", id: "listAudit", tag: tagNative, summary: "Read who changed what, with what was before",
+		native: true, method: http.MethodGet, path: "/v1/audit", id: "listAudit", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read who changed what, with what was before",
 		answer: `{"changes":[` + exampleChange + `],"revision":42}`,
 	}, a.listAudit)
 }

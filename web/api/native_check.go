@@ -62,7 +62,7 @@ type checkWould struct {
 // nativeCheck serves POST /v1/check.
 func (a *API) nativeCheck() {
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/check", id: "check", tag: tagNative, summary: "Judge schemas without storing them",
+		native: true, method: http.MethodPost, path: "/v1/check", id: "check", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Judge schemas without storing them",
 		request: `{"files":[{"subject":"orders.OrderPlaced","schema":"{\"type\":\"object\"}","name":"orders/OrderPlaced.v3.json"}]}`,
 		answer:  `{"ok":true,"revision":42,"results":[{"name":"orders/OrderPlaced.v3.json","subject":"orders.OrderPlaced","verdict":"compatible","level":"BACKWARD","would":{"version":4,"new":true}}]}`,
 		limit:   MaxCheckBytes,

@@ -52,12 +52,12 @@ const exampleDocument = `{"kind":"Service","name":"orders","rev":42,"at":"2026-0
 // nativeDocuments serves /v1/documents.
 func (a *API) nativeDocuments() {
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/documents", id: "listDocuments", tag: tagNative, summary: "List the documents of the catalog",
+		native: true, method: http.MethodGet, path: "/v1/documents", id: "listDocuments", needs: somewhere(catalog.Reader), tag: tagNative, summary: "List the documents of the catalog",
 		about:  "What the schemas folder says beside the schemas: teams, domains, services, channels, flows and the words about events.",
 		answer: `{"documents":[` + exampleDocument + `]}`,
 	}, a.listDocuments)
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/documents/{kind}/{name}", id: "getDocument", tag: tagNative, summary: "Read a document",
+		native: true, method: http.MethodGet, path: "/v1/documents/{kind}/{name}", id: "getDocument", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read a document",
 		answer: exampleDocument, codes: []int{404},
 	}, func(ctx context.Context, in *documentInput, _ *none) (documentBody, error) {
 		d, err := a.registry.Document(ctx, in.Kind, in.Name)
@@ -68,7 +68,7 @@ func (a *API) nativeDocuments() {
 		return documentOf(d), nil
 	})
 	add(a, route{
-		native: true, method: http.MethodPut, path: "/v1/documents/{kind}/{name}", id: "putDocument", tag: tagNative, summary: "Write a document",
+		native: true, method: http.MethodPut, path: "/v1/documents/{kind}/{name}", id: "putDocument", needs: somewhere(catalog.Developer), tag: tagNative, summary: "Write a document",
 		request: `{"kind":"Service","name":"orders","domain":"orders","owner":"team-orders"}`, answer: `{"rev":42}`, codes: []int{412, 422, 42209},
 	}, func(ctx context.Context, in *documentInput, body *json.RawMessage) (written, error) {
 		expect, err := expectOf(in.IfMatch)
@@ -80,7 +80,7 @@ func (a *API) nativeDocuments() {
 		return written{rev}, err
 	})
 	add(a, route{
-		native: true, method: http.MethodDelete, path: "/v1/documents/{kind}/{name}", id: "deleteDocument", tag: tagNative, summary: "Delete a document",
+		native: true, method: http.MethodDelete, path: "/v1/documents/{kind}/{name}", id: "deleteDocument", needs: somewhere(catalog.Developer), tag: tagNative, summary: "Delete a document",
 		answer: `{"rev":42}`, codes: []int{404, 412},
 	}, func(ctx context.Context, in *documentInput, _ *none) (written, error) {
 		expect, err := expectOf(in.IfMatch)

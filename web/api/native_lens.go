@@ -88,7 +88,7 @@ const (
 // nativeLenses serves lenses and what they do to events.
 func (a *API) nativeLenses() {
 	cast := route{
-		native: true, method: http.MethodPost, tag: tagLenses, limit: MaxBatchBytes,
+		native: true, method: http.MethodPost, tag: tagLenses, limit: MaxBatchBytes, needs: on(catalog.Reader),
 		request: `{"from":1,"to":3,"events":[{"order_id":"o-1"}]}`, answer: `{"results":[{"event":{"order_id":"o-1","currency":"EUR"},"inferred":["/currency"]}]}`,
 		codes: []int{40401, 40402, 422, 42208},
 	}
@@ -104,11 +104,11 @@ func (a *API) nativeLenses() {
 		return a.cast(ctx, in.Subject, b, a.registry.Downcast)
 	})
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "getLens", tag: tagLenses, summary: "Read the lens that leads to a version",
+		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "getLens", needs: on(catalog.Reader), tag: tagLenses, summary: "Read the lens that leads to a version",
 		answer: `{"lens":` + exampleLens + `,"rev":1,"report":` + exampleReport + `}`, codes: []int{404, 40401, 40402, 42202},
 	}, a.getLens)
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens/report", id: "getLensReport", tag: tagLenses, summary: "Read what the proof of a lens found",
+		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens/report", id: "getLensReport", needs: on(catalog.Reader), tag: tagLenses, summary: "Read what the proof of a lens found",
 		answer: exampleReport, codes: []int{404, 40401, 40402, 42202},
 	}, func(ctx context.Context, in *lensInput, _ *none) (json.RawMessage, error) {
 		lens, err := a.getLens(ctx, in, nil)
@@ -118,13 +118,13 @@ func (a *API) nativeLenses() {
 		return lens.Report, err
 	})
 	add(a, route{
-		native: true, method: http.MethodPut, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "putLens", tag: tagLenses, summary: "Add or replace the lens that leads to a version",
+		native: true, method: http.MethodPut, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "putLens", needs: on(catalog.Developer), tag: tagLenses, summary: "Add or replace the lens that leads to a version",
 		about:   "It is proved as at registration. Replacing one needs its revision in If-Match.",
 		request: `{"lens":` + exampleLens + `}`, answer: `{"lens":` + exampleLens + `,"rev":2,"report":` + exampleReport + `}`,
 		codes: []int{409, 40401, 40402, 412, 42202, 42205, 42210},
 	}, a.putLens)
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/versions/{version}/lens/check", id: "checkLens", tag: tagLenses, summary: "Prove a lens without storing it",
+		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/versions/{version}/lens/check", id: "checkLens", needs: on(catalog.Reader), tag: tagLenses, summary: "Prove a lens without storing it",
 		request: `{"lens":` + exampleLens + `}`, answer: exampleReport, codes: []int{409, 40401, 40402, 42202, 42210},
 	}, func(ctx context.Context, in *lensInput, b *lensChange) (catalog.LensReport, error) {
 		name, n, err := versionPath(ctx, in.Subject, in.Version)

@@ -54,31 +54,31 @@ type programBody struct {
 // nativeProcess serves what an operator asks.
 func (a *API) nativeProcess() {
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/me", id: "getMe", tag: tagProcess, summary: "Tell who asks and what that user may do",
+		native: true, method: http.MethodGet, path: "/v1/me", id: "getMe", needs: whoever, tag: tagProcess, summary: "Tell who asks and what that user may do",
 		answer: `{"user":"anonymous","grants":[{"role":"admin","context":"*","subjects":"*","topics":"*"}]}`,
 	}, func(context.Context, *none, *none) (meBody, error) {
 		return meBody{anonymous, []grantBody{{"admin", "*", "*", "*"}}}, nil
 	})
 	add(a, route{
-		native: true, always: true, method: http.MethodGet, path: "/healthz", id: "getHealth", tag: tagProcess, summary: "Say that the process lives", answer: `{"status":"ok"}`,
+		native: true, always: true, method: http.MethodGet, path: "/healthz", id: "getHealth", needs: anyone, tag: tagProcess, summary: "Say that the process lives", answer: `{"status":"ok"}`,
 	}, func(context.Context, *none, *none) (healthBody, error) { return healthBody{"ok"}, nil })
 	add(a, route{
-		native: true, always: true, method: http.MethodGet, path: "/readyz", id: "getReady", tag: tagProcess, summary: "Say whether the registry can serve",
+		native: true, always: true, method: http.MethodGet, path: "/readyz", id: "getReady", needs: anyone, tag: tagProcess, summary: "Say whether the registry can serve",
 		answer: `{"store":"ok","cache":"live","revision":42}`, codes: []int{codeStore},
 	}, a.getReady)
 	add(a, route{
-		native: true, always: true, method: http.MethodGet, path: "/version", id: "getProgram", tag: tagProcess, summary: "Tell the version of the program",
+		native: true, always: true, method: http.MethodGet, path: "/version", id: "getProgram", needs: anyone, tag: tagProcess, summary: "Tell the version of the program",
 		answer: `{"version":"1.0.0","commit":"3f2a9c1"}`,
 	}, func(context.Context, *none, *none) (programBody, error) {
 		return programBody{a.config.Version, a.config.commit()}, nil
 	})
 	add(a, route{
-		native: true, always: true, method: http.MethodGet, path: "/openapi.json", id: "getOpenAPI", tag: tagProcess, summary: "Read the OpenAPI 3.1 document of this API",
+		native: true, always: true, method: http.MethodGet, path: "/openapi.json", id: "getOpenAPI", needs: somewhere(catalog.Reader), tag: tagProcess, summary: "Read the OpenAPI 3.1 document of this API",
 		answer: `{"openapi":"3.1.0"}`,
 	}, func(context.Context, *none, *none) (json.RawMessage, error) { return a.document() })
 	if a.config.Metrics != nil {
 		a.mount(route{
-			native: true, always: true, method: http.MethodGet, path: "/metrics", id: "getMetrics", tag: tagProcess, summary: "Read the metrics of the process, as Prometheus does",
+			native: true, always: true, method: http.MethodGet, path: "/metrics", id: "getMetrics", needs: somewhere(catalog.Reader), tag: tagProcess, summary: "Read the metrics of the process, as Prometheus does",
 			answer: "accord_api_requests_total{code=\"200\",route=\"GET /subjects\"} 3", produces: "text/plain", status: http.StatusOK,
 		}, promhttp.HandlerFor(a.config.Metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError)}))
 	}

@@ -35,7 +35,7 @@ type rejectionsInput struct {
 // nativeReports serves what proxies and decoders observe.
 func (a *API) nativeReports() {
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/usage", id: "reportUsage", tag: tagReports, summary: "Report who wrote and read which version",
+		native: true, method: http.MethodPost, path: "/v1/usage", id: "reportUsage", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Report who wrote and read which version",
 		about:   "Counts are what was added since the report before; seq counts from 1 in the life of an instance, and a pair already applied changes nothing.",
 		request: `{"instance":"p1","seq":1,"seen":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`,
 		limit:   MaxReportBytes,
@@ -43,18 +43,18 @@ func (a *API) nativeReports() {
 		return none{}, a.registry.ReportUsage(ctx, *b)
 	})
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/usage", id: "listUsage", tag: tagReports, summary: "Read who writes and reads which version",
+		native: true, method: http.MethodGet, path: "/v1/usage", id: "listUsage", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read who writes and reads which version",
 		answer: `{"usage":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`, codes: []int{42208},
 	}, a.listUsage)
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/rejections", id: "reportRejections", tag: tagReports, summary: "Report what was refused",
+		native: true, method: http.MethodPost, path: "/v1/rejections", id: "reportRejections", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Report what was refused",
 		request: `{"instance":"p1","seq":1,"rejected":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *catalog.RejectionReport) (none, error) {
 		return none{}, a.registry.ReportRejections(ctx, *b)
 	})
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/rejections", id: "listRejections", tag: tagReports, summary: "Read what was refused",
+		native: true, method: http.MethodGet, path: "/v1/rejections", id: "listRejections", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read what was refused",
 		answer: `{"rejections":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0,"clients":[],"samples":[]}]}`,
 		codes:  []int{42208},
 	}, a.listRejections)

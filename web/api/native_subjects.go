@@ -89,12 +89,12 @@ var expansions = map[string]catalog.Expand{
 // nativeSubjects serves /v1/subjects.
 func (a *API) nativeSubjects() {
 	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/subjects", id: "listSubjectsExpanded", tag: tagNative, summary: "List subjects with what belongs to them",
+		native: true, method: http.MethodGet, path: "/v1/subjects", id: "listSubjectsExpanded", needs: somewhere(catalog.Reader), tag: tagNative, summary: "List subjects with what belongs to them",
 		about:  "One call and a fixed number of queries, whatever the number of subjects.",
 		answer: `{"subjects":[{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3}],"revision":42}`, codes: []int{42208},
 	}, a.listSubjectsExpanded)
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/undelete", id: "undelete", tag: tagNative, summary: "Bring soft-deleted versions back",
+		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/undelete", id: "undelete", needs: on(catalog.Developer), tag: tagNative, summary: "Bring soft-deleted versions back",
 		about:   "Each is judged against the versions that are live now.",
 		request: `{"versions":[2]}`, answer: `{"versions":[2]}`, codes: []int{409, 40402, 40407, 42201, 42205, 42208},
 	}, func(ctx context.Context, in *castInput, b *versionNumbers) (versionNumbers, error) {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/accordhq/accord/catalog"
 )
 
 // A route declares one operation: what it is called, what it takes and gives by example, and how it may fail.
@@ -19,17 +21,19 @@ type route struct {
 	method, path string
 	id, tag      string
 	summary      string
-	about        string           // more sentences, "" = the summary says it all
-	request      string           // example of the body as JSON, "" = there is no body
-	answer       string           // example of the answer as JSON or text, "" = there is no body
-	codes        []int            // error codes beyond those of every route
-	status       int              // of success, 0 = 200, or 204 without an example of the answer
-	produces     string           // media type of the answer, "" = the usual ones
-	limit        int64            // bytes of the body, 0 = MaxBodyBytes
-	native       bool             // problem details, application/json
-	waits        bool             // a long poll, counted apart
-	stream       http.HandlerFunc // serves requests for text/event-stream, nil = there is no stream
-	always       bool             // answered whatever the load
+	about        string                  // more sentences, "" = the summary says it all
+	request      string                  // example of the body as JSON, "" = there is no body
+	answer       string                  // example of the answer as JSON or text, "" = there is no body
+	codes        []int                   // error codes beyond those of every route
+	status       int                     // of success, 0 = 200, or 204 without an example of the answer
+	produces     string                  // media type of the answer, "" = the usual ones
+	limit        int64                   // bytes of the body, 0 = MaxBodyBytes
+	native       bool                    // problem details, application/json
+	waits        bool                    // a long poll, counted apart
+	stream       http.HandlerFunc        // serves requests for text/event-stream, nil = there is no stream
+	always       bool                    // answered whatever the load
+	needs        need                    // what the caller needs; every route must say it
+	raises       map[string]catalog.Role // by query parameter: the role that is needed instead where it is true
 }
 
 // none is the body of operations without one.
@@ -51,6 +55,7 @@ type output[O any] struct {
 
 // declare keeps what a route says about itself.
 func (a *API) declare(rt route) *route {
+	rt.check()
 	a.declared = append(a.declared, &rt)
 	a.routes[rt.method+" "+rt.path] = &rt
 	return &rt
@@ -211,7 +216,7 @@ func example(s string) any {
 
 // common are the codes that any operation may give; bodied those of operations that take a body.
 var (
-	common = []int{400, 406, 429, 500, codeStore}
+	common = []int{400, 401, 403, 406, 429, 500, codeStore}
 	bodied = []int{413, 415}
 )
 
@@ -245,7 +250,7 @@ func statusOf(code int, native bool) int { return (&fault{code: code, native: na
 
 // meanings are what a code means, for the reference.
 var meanings = map[int]string{
-	400: "malformed JSON or parameter", 404: "not found", 406: "no media type of Accept is served", 409: "incompatible with an earlier schema",
+	400: "malformed JSON or parameter", 401: "sign-in is needed, or was not accepted", 403: "a grant is missing", 404: "not found", 406: "no media type of Accept is served", 409: "incompatible with an earlier schema",
 	412: "changed since it was read", 413: "larger than the limit", 415: "not a media type that is read", 422: "not valid", 429: "too many requests at once, try again",
 	500:   "internal error",
 	40401: "subject not found", 40402: "version not found", 40403: "schema not found", 40404: "subject is soft-deleted already",

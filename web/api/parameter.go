@@ -89,14 +89,20 @@ func versionOf(s string) (int, error) {
 
 // nameOf reads a subject, unqualified ones in the context of a /contexts/{c}/ prefix. An empty subject is a scope.
 func nameOf(ctx context.Context, subject string) (catalog.Name, error) {
+	within := ""
+	if c := callOf(ctx); c != nil {
+		within = c.context
+	}
+	return nameIn(within, subject)
+}
+
+// nameIn reads a subject, unqualified ones in a context.
+func nameIn(within, subject string) (catalog.Name, error) {
 	name, err := catalog.ParseName(subject)
-	if err != nil {
-		return name, err
+	if err == nil && within != "" && !strings.HasPrefix(subject, ":") {
+		name.Context = within
 	}
-	if c := callOf(ctx); c != nil && c.context != "" && !strings.HasPrefix(subject, ":") {
-		name.Context = c.context
-	}
-	return name, nil
+	return name, err
 }
 
 // includeOf says which states a question is about.

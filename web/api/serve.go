@@ -38,6 +38,7 @@ type call struct {
 	id      string // of the request, for the log and the answer to a failure
 	unknown bool   // the client takes members it does not know
 	context string // of a /contexts/{c}/ prefix, as catalog.Name spells it
+	caller  *Caller
 	request *http.Request
 	header  http.Header // of the answer
 }
@@ -53,7 +54,7 @@ func callOf(ctx context.Context) *call {
 // serve puts around each route what all of them share.
 func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), request: r, header: w.Header()}
+	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), caller: everyone, request: r, header: w.Header()}
 	answer := &answer{ResponseWriter: w, revision: func() catalog.Rev { return a.registry.Status().Revision }}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		answer.match = strings.Join(r.Header.Values("If-None-Match"), ",")
@@ -80,6 +81,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer route.leave()
+	if route.op != nil {
+		if fault := route.op.authorize(r, c); fault != nil {
+			writeFault(answer, r, route.native(), fault)
+			return
+		}
+	}
 	ctx, fault := a.requestContext(r, c)
 	if fault != nil {
 		writeFault(answer, r, route.native(), fault)
@@ -93,7 +100,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 // requestContext is the context that operations get: with the call, who asks, and the revision to see at least.
 func (a *API) requestContext(r *http.Request, c *call) (context.Context, *fault) {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
-	ctx = catalog.WithAuthor(ctx, catalog.Author{By: anonymous, Reason: cut(r.Header.Get(headerReason), MaxReasonBytes), Commit: cut(r.Header.Get(headerCommit), MaxReasonBytes)})
+	ctx = catalog.WithAuthor(ctx, catalog.Author{By: c.caller.User, Reason: cut(r.Header.Get(headerReason), MaxReasonBytes), Commit: cut(r.Header.Get(headerCommit), MaxReasonBytes)})
 	if s := r.Header.Get(headerRevision); s != "" {
 		rev, err := strconv.ParseUint(strings.TrimSpace(s), 10, 63)
 		if err != nil {
