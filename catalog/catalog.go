@@ -150,6 +150,7 @@ type StoredLens struct {
 type Subject struct {
 	Name
 	Head     Head
+	Rev      Rev       // newest change of the subject itself: its versions, lenses and policy; 0 = there never was one
 	Versions []Version // ascending by number, all states; nil = a name with policy alone, or not expanded
 	Policies Policies
 	Latest   *Version // newest live version with its schema's text; set only by Query.Expand

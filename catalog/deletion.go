@@ -11,7 +11,7 @@ import (
 // are soft-deleted. Else SubjectNotFound, SubjectDeleted. Both: Referenced, ReadOnly. Source: Confluent Schema
 // Registry, DELETE /subjects/{subject}.
 func (r *Registry) DeleteSubject(ctx context.Context, name Name, permanent bool) ([]int, error) {
-	return r.delete(ctx, name, func(s *Subject) (Deletion, error) {
+	return r.delete(ctx, name, nil, func(s *Subject) (Deletion, error) {
 		d := Deletion{Permanent: permanent, Whole: true}
 		live, deleted := s.any(LiveOnly), s.any(DeletedOnly)
 		switch {
@@ -35,7 +35,7 @@ func (r *Registry) DeleteSubject(ctx context.Context, name Name, permanent bool)
 // VersionDeleted, VersionNotDeleted, Referenced, ChainNeeded, ReadOnly. Source: Confluent Schema Registry, DELETE
 // /subjects/{subject}/versions/{version}.
 func (r *Registry) DeleteVersion(ctx context.Context, name Name, number int, permanent bool) (int, error) {
-	numbers, err := r.delete(ctx, name, func(s *Subject) (Deletion, error) {
+	numbers, err := r.delete(ctx, name, nil, func(s *Subject) (Deletion, error) {
 		if !s.any(WithDeleted) {
 			return Deletion{}, &Error{Reason: SubjectNotFound, Name: name}
 		}
@@ -62,9 +62,10 @@ func (r *Registry) DeleteVersion(ctx context.Context, name Name, number int, per
 }
 
 // Undelete brings soft-deleted versions back, judged like a registration against the versions that are live now.
-// VersionNotFound, VersionNotDeleted, ReferenceNotFound, ReadOnly, *Incompatible.
-func (r *Registry) Undelete(ctx context.Context, name Name, numbers []int) ([]int, error) {
-	return r.delete(ctx, name, func(s *Subject) (Deletion, error) {
+// expect is nil, or the revision that the subject must still have. VersionNotFound, VersionNotDeleted,
+// ReferenceNotFound, PreconditionFailed, ReadOnly, *Incompatible.
+func (r *Registry) Undelete(ctx context.Context, name Name, numbers []int, expect *Rev) ([]int, error) {
+	return r.delete(ctx, name, expect, func(s *Subject) (Deletion, error) {
 		for _, number := range numbers {
 			v := s.at(number, WithDeleted)
 			if v == nil {
@@ -82,7 +83,7 @@ func (r *Registry) Undelete(ctx context.Context, name Name, numbers []int) ([]in
 }
 
 // delete reads a subject, asks what to delete, and does it; again when the subject changed in between.
-func (r *Registry) delete(ctx context.Context, name Name, choose func(*Subject) (Deletion, error)) ([]int, error) {
+func (r *Registry) delete(ctx context.Context, name Name, expect *Rev, choose func(*Subject) (Deletion, error)) ([]int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, RegisterDeadline, &Error{Reason: TimedOut, Name: name})
 	defer cancel()
 	for {
@@ -92,6 +93,9 @@ func (r *Registry) delete(ctx context.Context, name Name, choose func(*Subject) 
 		}
 		if named.Policies.Mode().readOnly() {
 			return nil, &Error{Reason: ReadOnly, Name: named.Name}
+		}
+		if err := named.expect(expect); err != nil {
+			return nil, err
 		}
 		d, err := choose(named)
 		if err != nil || len(d.Versions) == 0 {
@@ -117,22 +121,10 @@ func (r *Registry) delete(ctx context.Context, name Name, choose func(*Subject) 
 // chainHolds refuses to purge a version that older ones need on their way to newer ones.
 func (s *Subject) chainHolds(number int) error {
 	var below []string
-	for _, v := range s.Versions {
-		if v.State != Gone && v.Number < number {
-			below = append(below, fmt.Sprint(v.Number))
-		}
+	for _, c := range s.cut([]int{number}) {
+		below = append(below, fmt.Sprint(c.from))
 	}
-	carried := false
-	for _, v := range s.Versions {
-		if v.State != Gone && v.Number > number {
-			carried = v.Lens != nil
-			if at := s.at(number, WithDeleted); at != nil && at.Lens != nil {
-				carried = true
-			}
-			break
-		}
-	}
-	if len(below) == 0 || !carried {
+	if len(below) == 0 {
 		return nil
 	}
 	return &Error{Reason: ChainNeeded, Name: s.Name, Version: number, Detail: "cut off would be versions " + strings.Join(below, ", ")}

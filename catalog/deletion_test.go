@@ -79,10 +79,10 @@ func TestDeleteVersion(t *testing.T) {
 	if v, err := r.Version(ctx, name, catalog.Latest, catalog.LiveOnly); err != nil || v.Number != 1 {
 		t.Errorf("latest = %+v, %v", v, err)
 	}
-	if got, err := r.Undelete(ctx, name, []int{2}); err != nil || !slices.Equal(got, []int{2}) {
+	if got, err := r.Undelete(ctx, name, []int{2}, nil); err != nil || !slices.Equal(got, []int{2}) {
 		t.Errorf("Undelete = %v, %v", got, err)
 	}
-	_, err = r.Undelete(ctx, name, []int{2})
+	_, err = r.Undelete(ctx, name, []int{2}, nil)
 	wantErr(t, "Undelete of what is live", err, catalog.VersionNotDeleted)
 	for _, permanent := range []bool{false, true} {
 		if _, err := r.DeleteVersion(ctx, name, 2, permanent); err != nil {
@@ -106,7 +106,7 @@ func TestUndeleteIsJudged(t *testing.T) {
 	if v3.Number != 3 {
 		t.Fatalf("number %d, want 3", v3.Number)
 	}
-	_, err := r.Undelete(ctx, name, []int{2})
+	_, err := r.Undelete(ctx, name, []int{2}, nil)
 	if _, ok := errors.AsType[*catalog.Incompatible](err); !ok {
 		t.Errorf("Undelete(2) = %v, want Incompatible: version 3 requires what version 2 left open", err)
 	}

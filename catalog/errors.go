@@ -52,6 +52,7 @@ const (
 	ContextNotEmpty      Reason = "context is not empty"
 	Referenced           Reason = "referenced by another schema" // Version of Name that is referred to
 	ChainNeeded          Reason = "needed by a lens chain"       // Version, Detail names the versions cut off
+	InUse                Reason = "in use"                       // Version, Detail names who uses it
 	TooLarge             Reason = "schema too large"
 	TooManyVersions      Reason = "too many versions"
 	InvalidRuleSet       Reason = "invalid rule set" // Detail

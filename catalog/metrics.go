@@ -8,9 +8,9 @@ import (
 
 // metrics is what a Registry counts.
 type metrics struct {
-	conflicts, hits, misses, deaf prometheus.Counter
-	judging                       prometheus.Histogram
-	all                           []prometheus.Collector
+	conflicts, hits, misses, deaf, dropped prometheus.Counter
+	judging                                prometheus.Histogram
+	all                                    []prometheus.Collector
 }
 
 func newMetrics(r *Registry) *metrics {
@@ -22,6 +22,7 @@ func newMetrics(r *Registry) *metrics {
 		hits:      counter("cache_hits_total", "Subjects and schemas that were read from memory."),
 		misses:    counter("cache_misses_total", "Subjects and schemas that were read from the store."),
 		deaf:      counter("deaf_seconds_total", "Time during which changes were not heard of, and reads passed through."),
+		dropped:   counter("report_rows_dropped_total", "Rows of reports about subjects or versions that are not there."),
 		judging: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "accord_catalog_judge_seconds", Help: "Time to judge one registration.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
@@ -34,7 +35,7 @@ func newMetrics(r *Registry) *metrics {
 		defer r.mu.Unlock()
 		return float64(r.heard) - float64(min(r.applied, r.heard))
 	})
-	m.all = []prometheus.Collector{m.conflicts, m.hits, m.misses, m.deaf, m.judging, lag}
+	m.all = []prometheus.Collector{m.conflicts, m.hits, m.misses, m.deaf, m.dropped, m.judging, lag}
 	return m
 }
 

@@ -89,6 +89,10 @@ type Observations interface {
 	AddUsage(ctx context.Context, r UsageReport) error
 	// Usage returns who writes and reads a subject (zero Name = all), newest first.
 	Usage(ctx context.Context, name Name, limit int) ([]Usage, error)
+	// AddPins notes who reads what: of a row that is there already, Last moves on.
+	AddPins(ctx context.Context, pins []Pin) error
+	// Pins returns who reads a subject as which version (zero Name = all), newest first.
+	Pins(ctx context.Context, name Name, limit int) ([]Pin, error)
 	// AddRejections adds the counts of a report, once.
 	AddRejections(ctx context.Context, r RejectionReport) error
 	// Rejections returns groups of refused records, newest first.

@@ -105,9 +105,10 @@ func (s *Store) Subject(ctx context.Context, name catalog.Name) (catalog.Subject
 	err := s.pool.QueryRow(ctx, `SELECT
 		(SELECT coalesce(max(rev), 0) FROM accord.changes),
 		coalesce((SELECT head FROM accord.subjects WHERE ctx = $1 AND name = $2), 0),
+		coalesce((SELECT rev FROM accord.subjects WHERE ctx = $1 AND name = $2), 0),
 		coalesce((SELECT json_agg(x ORDER BY x.number) FROM (SELECT `+lightColumns+fromVersions+` WHERE v.ctx = $1 AND v.subject = $2) x), '[]'),
 		coalesce((SELECT json_agg(p) FROM accord.policies p WHERE ctx = $1 AND subject IN ($2, '') OR ctx = $3 AND subject = ''), '[]')`,
-		name.Context, name.Subject, catalog.GlobalContext).Scan(&subject.Head.Rev, &subject.Head.Number, &versions, &policies)
+		name.Context, name.Subject, catalog.GlobalContext).Scan(&subject.Head.Rev, &subject.Head.Number, &subject.Rev, &versions, &policies)
 	if err != nil {
 		return catalog.Subject{}, wrap(ctx, "read a subject", err)
 	}
@@ -119,6 +120,7 @@ func (s *Store) Subject(ctx context.Context, name catalog.Name) (catalog.Subject
 		subject.Versions = append(subject.Versions, v)
 	}
 	subject.Policies = inScope(name, policies)
+	subject.Rev = max(subject.Rev, subject.Policies.Subject.Rev)
 	return subject, nil
 }
 
@@ -135,7 +137,7 @@ func (s *Store) Subjects(ctx context.Context, q catalog.Query) (page []catalog.S
 }
 
 func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subject, error) {
-	query := "SELECT ctx, name, head, (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE (ctx, name) > ($1, $2) AND starts_with(name, $3) AND ($4::text IS NULL OR ctx = $4)"
+	query := "SELECT ctx, name, head, greatest(rev, (SELECT p.rev FROM accord.policies p WHERE p.ctx = s.ctx AND p.subject = s.name)), (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE (ctx, name) > ($1, $2) AND starts_with(name, $3) AND ($4::text IS NULL OR ctx = $4)"
 	has := func(state string) string {
 		return "EXISTS (SELECT 1 FROM accord.versions v WHERE v.ctx = s.ctx AND v.subject = s.name AND v.state " + state + ")"
 	}
@@ -152,7 +154,7 @@ func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subjec
 		return nil, err
 	}
 	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s catalog.Subject, err error) {
-		return s, row.Scan(&s.Context, &s.Name.Subject, &s.Head.Number, &s.Head.Rev)
+		return s, row.Scan(&s.Context, &s.Name.Subject, &s.Head.Number, &s.Rev, &s.Head.Rev)
 	})
 	if err != nil || len(page) == 0 {
 		return nil, err

@@ -23,7 +23,7 @@ func (t *tx) subject(name catalog.Name) (catalog.Subject, error) {
 	if subject.Head.Rev, err = t.revision(); err != nil {
 		return subject, err
 	}
-	if _, err := t.row("SELECT head FROM subjects WHERE ctx = ? AND name = ?", []any{name.Context, name.Subject}, &subject.Head.Number); err != nil {
+	if _, err := t.row("SELECT head, rev FROM subjects WHERE ctx = ? AND name = ?", []any{name.Context, name.Subject}, &subject.Head.Number, &subject.Rev); err != nil {
 		return subject, err
 	}
 	err = t.rows("SELECT "+lightColumns+" WHERE v.ctx = ? AND v.subject = ? ORDER BY v.number", []any{name.Context, name.Subject}, func(scan func(...any) error) error {
@@ -43,6 +43,7 @@ func (t *tx) subject(name catalog.Name) (catalog.Subject, error) {
 			return subject, err
 		}
 	}
+	subject.Rev = max(subject.Rev, subject.Policies.Subject.Rev)
 	return subject, nil
 }
 
@@ -117,7 +118,7 @@ func (t *tx) subjects(q catalog.Query) ([]catalog.Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT ctx, name, head FROM subjects s WHERE (ctx, name) > (?, ?) AND substr(name, 1, length(?)) = ?"
+	query := "SELECT ctx, name, head, max(rev, coalesce((SELECT rev FROM policies p WHERE p.ctx = s.ctx AND p.subject = s.name), 0)) FROM subjects s WHERE (ctx, name) > (?, ?) AND substr(name, 1, length(?)) = ?"
 	args := []any{q.After.Context, q.After.Subject, q.Prefix, q.Prefix}
 	if q.Context != nil {
 		query += " AND ctx = ?"
@@ -139,7 +140,7 @@ func (t *tx) subjects(q catalog.Query) ([]catalog.Subject, error) {
 	names := [][2]string{}
 	err = t.rows(query+" ORDER BY ctx, name LIMIT ?", append(args, q.Limit), func(scan func(...any) error) error {
 		subject := catalog.Subject{Head: catalog.Head{Rev: rev}}
-		err := scan(&subject.Context, &subject.Subject, &subject.Head.Number)
+		err := scan(&subject.Context, &subject.Subject, &subject.Head.Number, &subject.Rev)
 		page = append(page, subject)
 		names = append(names, [2]string{subject.Context, subject.Subject})
 		return err

@@ -31,6 +31,8 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"policy":           testPolicy,
 		"policy guards":    testPolicyGuards,
 		"lens":             testLens,
+		"subject revision": testSubjectRevision,
+		"pins":             testPins,
 		"lists":            testLists,
 		"contexts":         testContexts,
 		"changes":          testChanges,

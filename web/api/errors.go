@@ -158,6 +158,11 @@ func (a *API) faultOf(ctx context.Context, err error) *fault {
 	if e, ok := errors.AsType[*catalog.RefutedLens](err); ok {
 		return refuted(e)
 	}
+	if e, ok := errors.AsType[*catalog.Held](err); ok {
+		refusal := *a.faultOf(ctx, e.Err)
+		refusal.more = removedBodyOf(ctx, e.Removed)
+		return &refusal
+	}
 	if e, ok := errors.AsType[*catalog.Error](err); ok {
 		if say, ok := reasons[e.Reason]; ok {
 			if e.Err != nil && say.code/100 == 500 {
@@ -280,6 +285,7 @@ var reasons = map[catalog.Reason]saying{
 	catalog.NotEmpty:             say(42205, "Cannot import since found existing subjects"),
 	catalog.Referenced:           say(42206, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%s}.", subject, version),
 	catalog.ChainNeeded:          say(42206, "Subject '%s' Version %s is needed by a chain of lenses: %s", subject, version, detail),
+	catalog.InUse:                say(409, "Subject '%s' is in use: %s", subject, detail),
 	catalog.IDMismatch:           say(42207, "The ID of an imported schema does not match the existing ID"),
 	catalog.InvalidSubject:       say(42208, "The specified subject '%s' is not a valid.", spelled),
 	catalog.TooLarge:             say(42209, "Register operation failed because schema is too large"),

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,6 +24,7 @@ type subjectBody struct {
 	Mode     string            `json:"mode" doc:"What holds there" example:"READWRITE"`
 	Level    string            `json:"level" doc:"What holds there" example:"BACKWARD"`
 	Head     int               `json:"head" doc:"Highest number ever given" example:"3"`
+	Rev      catalog.Rev       `json:"rev" doc:"Newest change of the subject itself: what If-Match of its writes compares" example:"42"`
 	Versions []nativeVersion   `json:"versions,omitempty" doc:"With expand=versions, ascending, without texts."`
 	Latest   *nativeVersion    `json:"latest,omitempty" doc:"With expand=latest."`
 	Config   *nativeConfig     `json:"config,omitempty" doc:"With expand=config: what holds there."`
@@ -81,6 +81,12 @@ type subjectListInput struct {
 	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
 }
 
+type subjectInput struct {
+	Subject string `path:"subject" doc:"Subject; :.context:name outside the default context" example:"orders.OrderPlaced"`
+	Expand  string `query:"expand" doc:"Any of latest, config, versions, usage, with commas" example:"latest,config"`
+	Deleted flag   `query:"deleted" doc:"Soft-deleted versions as well"`
+}
+
 // expansions are the words of expand.
 var expansions = map[string]catalog.Expand{
 	"latest": catalog.ExpandLatest, "config": catalog.ExpandPolicies, "versions": catalog.ExpandVersions, "usage": 0,
@@ -91,31 +97,13 @@ func (a *API) nativeSubjects() {
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/subjects", id: "listSubjectsExpanded", needs: somewhere(catalog.Reader), tag: tagNative, summary: "List subjects with what belongs to them",
 		about:  "One call and a fixed number of queries, whatever the number of subjects.",
-		answer: `{"subjects":[{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3}],"revision":42}`, codes: []int{42208},
+		answer: `{"subjects":[{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3,"rev":41}],"revision":42}`, codes: []int{42208},
 	}, a.listSubjectsExpanded)
 	add(a, route{
-		native: true, method: http.MethodPost, path: "/v1/subjects/{subject}/undelete", id: "undelete", needs: on(catalog.Developer), tag: tagNative, summary: "Bring soft-deleted versions back",
-		about:   "Each is judged against the versions that are live now.",
-		request: `{"versions":[2]}`, answer: `{"versions":[2]}`, codes: []int{409, 40402, 40407, 42201, 42205, 42208},
-	}, func(ctx context.Context, in *castInput, b *versionNumbers) (versionNumbers, error) {
-		name, err := nameOf(ctx, in.Subject)
-		if err != nil {
-			return versionNumbers{}, err
-		}
-		if len(b.Versions) == 0 {
-			return versionNumbers{}, badRequest("versions is empty")
-		}
-		numbers, err := a.registry.Undelete(ctx, name, b.Versions)
-		if e, ok := errors.AsType[*catalog.Error](err); ok && e.Reason == catalog.VersionNotDeleted {
-			return versionNumbers{}, &fault{code: 40407, message: fmt.Sprintf("Subject '%s' Version %d is not soft-deleted", name, e.Version)}
-		}
-		return versionNumbers{numbers}, err
-	})
-}
-
-// versionNumbers are versions of a subject.
-type versionNumbers struct {
-	Versions []int `json:"versions"`
+		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}", id: "getSubject", needs: on(catalog.Reader), tag: tagNative, summary: "Read a subject with what belongs to it",
+		about:  "ETag is the revision of the subject, to be given as If-Match of its writes.",
+		answer: `{"name":"orders.OrderPlaced","context":".","mode":"READWRITE","level":"BACKWARD","head":3,"rev":41}`, codes: []int{40401, 42208},
+	}, a.getSubject)
 }
 
 func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (subjectList, error) {
@@ -140,6 +128,34 @@ func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ 
 		}
 	}
 	return list, nil
+}
+
+func (a *API) getSubject(ctx context.Context, in *subjectInput, _ *none) (subjectBody, error) {
+	q, usage, err := a.subjectQuery(ctx, &subjectListInput{Expand: in.Expand, Deleted: in.Deleted})
+	if err != nil {
+		return subjectBody{}, err
+	}
+	name, err := nameOf(ctx, in.Subject)
+	if err != nil {
+		return subjectBody{}, err
+	}
+	s, err := a.registry.Subject(ctx, name)
+	if err != nil {
+		return subjectBody{}, err
+	}
+	if latest, err := a.registry.Version(ctx, s.Name, catalog.Latest, catalog.LiveOnly); err == nil && q.Expand&catalog.ExpandLatest != 0 {
+		s.Latest = &latest
+	} else if err != nil && !errors.Is(err, catalog.SubjectNotFound) && !errors.Is(err, catalog.VersionNotFound) {
+		return subjectBody{}, err
+	}
+	b := subjectBodyOf(&s, q.Expand, q.Include, in.Expand)
+	if usage {
+		if b.Usage, err = a.registry.Usage(ctx, s.Name, 0); err != nil {
+			return subjectBody{}, err
+		}
+	}
+	callOf(ctx).header.Set("ETag", etagOf(s.Rev))
+	return b, nil
 }
 
 func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog.Query, usage bool, err error) {
@@ -175,7 +191,7 @@ func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog
 func subjectBodyOf(s *catalog.Subject, expand catalog.Expand, include catalog.Include, words string) subjectBody {
 	config := s.Policies.Config()
 	b := subjectBody{
-		Name: s.Name.String(), Context: s.ContextName(), Mode: string(s.Policies.Mode()), Level: string(config.Compatibility), Head: s.Head.Number,
+		Name: s.Name.String(), Context: s.ContextName(), Mode: string(s.Policies.Mode()), Level: string(config.Compatibility), Head: s.Head.Number, Rev: s.Rev,
 	}
 	if expand&catalog.ExpandVersions != 0 {
 		b.Versions = []nativeVersion{}

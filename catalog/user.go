@@ -1,0 +1,127 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// How a User is known.
+const (
+	UserDeclared = "declared" // a service document says so
+	UserPinned   = "pinned"   // its decoder said so
+	UserObserved = "observed" // a proxy or decoder saw it
+)
+
+// User is somebody who writes or reads a version.
+type User struct {
+	Name    string    // of the service where that is known, else group, principal or client ID
+	Role    string    // RoleWrite or RoleRead
+	Version int       // of the subject
+	Source  string    // UserDeclared, UserPinned or UserObserved
+	Records int64     // seen, 0 = declared or pinned
+	Last    time.Time // seen last, zero = declared
+}
+
+// users are those who are known to use versions of a subject: declared first, then the newest.
+func (r *Registry) users(ctx context.Context, s *Subject, numbers []int) (list []User, err error) {
+	services, err := r.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range services {
+		for _, sends := range x.Sends {
+			for _, n := range numbers {
+				if sends.Event == s.Name.String() && slices.Contains(sends.Versions, n) {
+					list = append(list, User{Name: x.Name, Role: RoleWrite, Version: n, Source: UserDeclared})
+				}
+			}
+		}
+		for _, receive := range x.Receives {
+			if receive.Event == s.Name.String() && slices.Contains(numbers, receive.Version) {
+				list = append(list, User{Name: x.Name, Role: RoleRead, Version: receive.Version, Source: UserDeclared})
+			}
+		}
+	}
+	pins, err := r.store.Pins(ctx, s.Name, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pins {
+		if slices.Contains(numbers, p.Version) && time.Since(p.Last) < RecentUse {
+			list = append(list, User{Name: cmp.Or(serviceOfGroup(services, p.Group), p.Group, p.Client), Role: RoleRead, Version: p.Version, Source: UserPinned, Last: p.Last})
+		}
+	}
+	seen, err := r.store.Usage(ctx, s.Name, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range seen {
+		if n := s.numberOf(u); slices.Contains(numbers, n) {
+			list = append(list, User{Name: nameOf(services, u), Role: u.Role, Version: n, Source: UserObserved, Records: u.Records, Last: u.Last})
+		}
+	}
+	return list, nil
+}
+
+// numberOf is the version that was seen: said by number, or the newest one with its ID; 0 if neither is known.
+func (s *Subject) numberOf(u Usage) int {
+	if u.Version != 0 || u.ID == 0 {
+		return u.Version
+	}
+	for _, v := range slices.Backward(s.Versions) {
+		if v.Schema.ID == u.ID {
+			return v.Number
+		}
+	}
+	return 0
+}
+
+// services reads every declared service.
+func (r *Registry) services(ctx context.Context) (list []*Service, err error) {
+	var after DocumentPosition
+	for {
+		page, err := r.store.ListDocuments(ctx, KindService, after, MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page {
+			doc, err := DecodeDocument(d.Body)
+			if err != nil {
+				continue // of another release
+			}
+			list = append(list, doc.(*Service))
+		}
+		if len(page) < MaxPage {
+			return list, nil
+		}
+		after = DocumentPosition{page[MaxPage-1].Kind, page[MaxPage-1].Name}
+	}
+}
+
+// serviceOfGroup is the service that declares a consumer group, "" if none does.
+func serviceOfGroup(services []*Service, group string) string {
+	for _, x := range services {
+		if group != "" && slices.Contains(x.ConsumerGroups, group) {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+// nameOf is what to call somebody who was seen: a service where its group, principal or client ID tells it.
+func nameOf(services []*Service, u Usage) string {
+	if u.Service != "" {
+		return u.Service
+	}
+	if name := serviceOfGroup(services, u.Group); name != "" {
+		return name
+	}
+	for _, x := range services {
+		if u.Principal != "" && slices.Contains(x.Principals, u.Principal) || u.ClientID != "" && u.ClientID == x.Name {
+			return x.Name
+		}
+	}
+	return cmp.Or(u.Group, u.Principal, u.ClientID, "somebody")
+}
