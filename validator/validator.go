@@ -17,6 +17,7 @@ package validator
 
 import (
 	"sync"
+	"weak"
 
 	jsonschema "github.com/santhosh-tekuri/jsonschema/v5"
 )
@@ -53,8 +54,13 @@ func Compile(d Document, l Limits) (*Schema, error) {
 	for _, t := range c.texts {
 		p.size += len(t.bytes)
 	}
-	// The library's tree is not kept: a process with a thousand schemas holds programs only.
+	// The library's tree is not kept: a process with a thousand schemas holds programs only. Who compiles a schema to
+	// judge it asks for the tree at once, and finds it while the collector has not come by.
+	built := weak.Make(root)
 	s.root = sync.OnceValue(func() *Node {
+		if root := built.Value(); root != nil {
+			return root
+		}
 		c, compiler, compiled, err := d.front(l)
 		if err != nil {
 			return nil
