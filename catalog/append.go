@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/accordhq/accord/compat"
 	"github.com/accordhq/accord/validator"
 )
 
@@ -105,7 +106,10 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 		err = found.sameLens(reg.Lens)
 	}
 	if err != nil || found != nil {
-		return Registered{Version: deref(found), Warnings: p.warnings}, err
+		return Registered{Version: deref(found)}, err
+	}
+	if err := r.complete(ctx, p, mode.imports()); err != nil {
+		return Registered{}, err
 	}
 	if len(s.Versions) >= MaxVersions {
 		return Registered{}, &Error{Reason: TooManyVersions, Name: s.Name}
@@ -130,6 +134,7 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 		return Registered{}, err
 	}
 	r.keep(&added[0].Schema)
+	p.keep(r, &added[0].Schema)
 	r.hear(rev, false)
 	return Registered{Version: added[0], New: true, Warnings: p.warnings, Rev: rev}, nil
 }
@@ -171,11 +176,19 @@ func (r *Registry) unknownOutcome(ctx context.Context, before *Subject, p *propo
 // proposal is a schema on its way in.
 type proposal struct {
 	schema   Schema            // text, references, metadata and rules as they will be stored, and their GUID
-	compiled *validator.Schema // nil if Broken
+	compiled *validator.Schema // set by complete; nil if Broken
+	judged   *compat.Schema    // set by judge
 	warnings []string
 }
 
-// propose makes of a registration what would be stored.
+// keep remembers what a proposal was judged by, now that it has an ID: the next version is judged against it.
+func (p *proposal) keep(r *Registry, stored *Schema) {
+	if p.judged != nil {
+		r.compiled.put(Key{Context: stored.Context, ID: stored.ID}, p.judged, p.compiled.Size()+len(stored.Text))
+	}
+}
+
+// propose makes of a registration what would be stored. It is not compiled yet: what is there already has been.
 func (r *Registry) propose(ctx context.Context, s *Subject, reg Registration, imports bool) (*proposal, error) {
 	config := s.Policies.Config()
 	p := &proposal{schema: Schema{Context: s.Context, Metadata: reg.Metadata, RuleSet: reg.RuleSet}}
@@ -196,7 +209,7 @@ func (r *Registry) propose(ctx context.Context, s *Subject, reg Registration, im
 		p.schema.Metadata = p.schema.Metadata.withProperty(versionProperty, strconv.Itoa(number))
 	}
 	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
-	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, imports); err != nil {
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -230,8 +243,8 @@ func (r *Registry) inherit(ctx context.Context, s *Subject, reg Registration, in
 	return reg.Text, nil
 }
 
-// fill resolves references, makes the text canonical, compiles, and computes the GUID.
-func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize, imports bool) error {
+// fill resolves references, makes the text canonical, and computes the GUID.
+func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize bool) error {
 	canonical, err := Canonical(text, normalize)
 	if err != nil {
 		return err
@@ -247,6 +260,11 @@ func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string
 		return err
 	}
 	p.schema.GUID = p.schema.GUIDOf()
+	return nil
+}
+
+// complete compiles a proposal. In an import, what does not compile is kept and marked.
+func (r *Registry) complete(ctx context.Context, p *proposal, imports bool) (err error) {
 	p.compiled, err = r.compile(ctx, &p.schema)
 	switch {
 	case err == nil:
@@ -337,7 +355,7 @@ func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, incl
 		}
 	}
 	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
-	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, false); err != nil {
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize); err != nil {
 		return Version{}, err
 	}
 	v := s.match(&p.schema, include)
@@ -352,6 +370,9 @@ func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, incl
 		v = s.match(&merged, include)
 	}
 	if v == nil {
+		if err := r.complete(ctx, p, false); err != nil {
+			return Version{}, err
+		}
 		return Version{}, &Error{Reason: SchemaNotFound, Name: name}
 	}
 	return r.withText(ctx, *v)

@@ -179,6 +179,7 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	if err != nil {
 		return Judgement{}, limitError(err)
 	}
+	p.judged = next
 	j := Judgement{Level: config.Compatibility}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()
@@ -256,6 +257,9 @@ func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registr
 	}
 	p, err := r.propose(ctx, s, reg, false)
 	if err != nil {
+		return Judgement{}, err
+	}
+	if err := r.complete(ctx, p, false); err != nil {
 		return Judgement{}, err
 	}
 	history, err := r.history(ctx, s, &p.schema)
