@@ -11,6 +11,7 @@ const (
 	MaxCachedBytes    = 128 << 20 // texts of schemas
 	MaxCompiledBytes  = 64 << 20  // schemas compiled for judging, as the validator counts
 	MaxCachedSubjects = 20_000
+	MaxCachedTokens   = 10_000
 )
 
 // lru keeps the most recently used values within a budget. Safe for concurrent use.

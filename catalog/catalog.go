@@ -259,9 +259,14 @@ const (
 	OpLens       Op = "lens"
 	OpDocument   Op = "document"
 	OpUndocument Op = "undocument"
+	OpToken      Op = "token"   // made; Subject is its ID
+	OpRevoke     Op = "revoke"  // of a token
+	OpRedrive    Op = "redrive" // of records; After says which
+	OpDiscard    Op = "discard" // of records; After says which
 )
 
-// Change is one row of the history. Before and After hold the policy or document as JSON where there is one.
+// Change is one row of the history. Before and After hold as JSON what was there and what is there now, where that is
+// not said by the other members: policy, lens, document, the mark of a version, the grants of a token.
 type Change struct {
 	Rev Rev
 	At  time.Time
@@ -272,6 +277,7 @@ type Change struct {
 	ID            int
 	GUID          string
 	Before, After json.RawMessage
+	Hash          string // see ChainedHash
 }
 
 // Author says who asks for a change, and why.
@@ -279,6 +285,7 @@ type Author struct {
 	By     string // "" = unknown
 	Reason string
 	Commit string // of a repository, where the change came from one
+	Source string // address that the request came from, or how it came; "" = unknown
 }
 
 type authorKey struct{}

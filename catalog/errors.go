@@ -65,6 +65,8 @@ const (
 	TimedOut             Reason = "timed out" // Register's deadline
 	Unavailable          Reason = "store not reachable"
 	PreconditionFailed   Reason = "changed since it was read"
+	TokenNotFound        Reason = "no such token"
+	InvalidToken         Reason = "not a token" // Detail
 )
 
 // Error is a refusal. Only the members that its Reason names are set; Name is the subject or scope it is about.

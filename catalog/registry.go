@@ -35,6 +35,9 @@ type Registry struct {
 	guids    *lru[string, Key]
 	subjects *lru[Name, *Subject] // only while listening
 	compiled *lru[Key, *compat.Schema]
+	tokens   *lru[string, *heldToken] // by hash
+	keys     keys
+	used     uses // of tokens
 	checker  compat.Checker
 	loading  flight[Key, *Schema]
 	reading  flight[Name, *Subject]
@@ -66,6 +69,7 @@ func New(store Store, o Options) *Registry {
 		guids:    newLRU[string, Key](MaxCachedSubjects),
 		subjects: newLRU[Name, *Subject](MaxCachedSubjects),
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
+		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
 		changed:  make(chan struct{}),
 		bell:     make(chan struct{}, 1),
 	}
@@ -87,6 +91,7 @@ func (r *Registry) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { r.apply(ctx) })
+	wg.Go(func() { r.keepUses(ctx) })
 	wait := relistenFirst
 	heard := r.metrics.silence()
 	for {
@@ -145,6 +150,7 @@ func (r *Registry) forget() {
 	r.guids.dropIf(func(string) bool { return true })
 	r.compiled.dropIf(func(Key) bool { return true })
 	r.subjects.dropIf(func(Name) bool { return true })
+	r.tokensChanged()
 }
 
 // deaf drops what can change: nobody would tell.
@@ -242,6 +248,8 @@ func (r *Registry) drop(c Change) {
 		r.subjects.drop(c.Name)
 	case OpRegister, OpDelete, OpUndelete, OpLens:
 		r.subjects.drop(c.Name)
+	case OpToken, OpRevoke:
+		r.tokensChanged()
 	}
 }
 

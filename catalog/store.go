@@ -44,7 +44,9 @@ type Store interface {
 	Policy(ctx context.Context, scope Scope) (Policy, error)
 	// SetLens replaces the lens of a version whose lens has revision rev (0 = none); else ErrConflict.
 	SetLens(ctx context.Context, name Name, number, rev int, lens StoredLens) (Rev, error)
-	// Changes reads at most limit changes after a revision, in order; it never misses one.
+	// Note writes a row of the history that changes nothing else.
+	Note(ctx context.Context, op Op, about json.RawMessage) (Rev, error)
+	// Changes reads at most limit changes after a revision, in order; it never misses one. Their hashes are a chain.
 	Changes(ctx context.Context, after Rev, limit int) ([]Change, error)
 	// Revision returns the newest revision.
 	Revision(ctx context.Context) (Rev, error)
@@ -56,6 +58,7 @@ type Store interface {
 
 	Documents
 	Observations
+	Tokens
 }
 
 // Document is a file of the schemas folder that is not a version, or a document of the same kind that was written

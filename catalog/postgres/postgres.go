@@ -171,7 +171,7 @@ func within(ctx context.Context) (context.Context, context.CancelFunc) {
 // who is the author of a context as the functions take it.
 func who(ctx context.Context) []string {
 	a := catalog.AuthorOf(ctx)
-	return []string{a.By, a.Reason, a.Commit}
+	return []string{a.By, a.Reason, a.Commit, a.Source}
 }
 
 // view runs f in one consistent view.

@@ -321,7 +321,7 @@ const revisionQuery = "SELECT coalesce(max(rev), 0) FROM accord.changes"
 func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) ([]catalog.Change, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, `SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change
+	rows, err := s.pool.Query(ctx, `SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change, source, hash
 		FROM accord.changes WHERE rev > $1 ORDER BY rev LIMIT $2`, int64(after), limit)
 	if err != nil {
 		return nil, wrap(ctx, "read changes", err)
@@ -329,7 +329,7 @@ func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) ([]ca
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c catalog.Change, err error) {
 		var at int64
 		var before, behind string
-		err = row.Scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind)
+		err = row.Scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind, &c.Source, &c.Hash)
 		c.At, c.Before, c.After = moment(at), raw(before), raw(behind)
 		return c, err
 	})

@@ -72,9 +72,13 @@ func (s *Store) Append(ctx context.Context, name catalog.Name, head catalog.Head
 	if err != nil {
 		return nil, 0, err
 	}
+	author := who(ctx)
+	if len(list) > 0 {
+		author = append(author, list[0].Mark) // what the history says about a version; of an import all have the same
+	}
 	added := make([]catalog.Version, 0, len(versions))
 	rev := catalog.Rev(0)
-	rows, err := s.pool.Query(ctx, "SELECT * FROM accord.append($1, $2, $3, $4, $5, $6)", who(ctx), name.Context, name.Subject, head.Number, int64(head.Rev), string(body))
+	rows, err := s.pool.Query(ctx, "SELECT * FROM accord.append($1, $2, $3, $4, $5, $6)", author, name.Context, name.Subject, head.Number, int64(head.Rev), string(body))
 	if err == nil {
 		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
 			v := versions[len(added)]

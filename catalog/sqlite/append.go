@@ -77,7 +77,11 @@ func (t *tx) append(v *catalog.Version, head catalog.Head) error {
 	if err := t.schema(v); err != nil {
 		return err
 	}
-	rev, err := t.change(catalog.Change{Op: catalog.OpRegister, Name: v.Name, Version: v.Number, ID: v.Schema.ID, GUID: v.Schema.GUID})
+	mark, err := text(v.Mark)
+	if err != nil {
+		return err
+	}
+	rev, err := t.change(catalog.Change{Op: catalog.OpRegister, Name: v.Name, Version: v.Number, ID: v.Schema.ID, GUID: v.Schema.GUID, After: raw(mark)})
 	if err != nil {
 		return err
 	}
@@ -90,10 +94,6 @@ func (t *tx) append(v *catalog.Version, head catalog.Head) error {
 		return err
 	}
 	lens, err := text(v.Lens)
-	if err != nil {
-		return err
-	}
-	mark, err := text(v.Mark)
 	if err != nil {
 		return err
 	}

@@ -83,13 +83,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	t, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer t.Rollback()
 	var done int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
+	if err := t.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
 		return err
 	}
 	if done > len(scripts) {
@@ -100,14 +100,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, string(script)); err != nil {
+		if _, err := t.ExecContext(ctx, string(script)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
+	if done < len(scripts) {
+		if err := (&tx{Tx: t, ctx: ctx}).chain(); err != nil {
+			return err
+		}
+	}
+	if _, err := t.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
 		return err
 	}
-	return tx.Commit()
+	return t.Commit()
 }
 
 // Close ends all watches and releases the file.
@@ -179,6 +184,7 @@ type tx struct {
 	author catalog.Author
 	now    time.Time
 	rev    catalog.Rev // the newest given in this transaction, 0 = none
+	hash   string      // of the change with that revision
 	purged []int       // IDs whose version was purged
 }
 

@@ -66,34 +66,41 @@ func (t *tx) revision() (rev catalog.Rev, err error) {
 // change writes one row of the history and gives it the next revision.
 func (t *tx) change(c catalog.Change) (catalog.Rev, error) {
 	if t.rev == 0 {
-		rev, err := t.revision()
-		if err != nil {
+		if _, err := t.row("SELECT rev, hash FROM changes ORDER BY rev DESC LIMIT 1", nil, &t.rev, &t.hash); err != nil {
 			return 0, err
 		}
-		t.rev = rev
 	}
 	t.rev++
-	return t.rev, t.exec(`INSERT INTO changes (rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		t.rev, micros(t.now), t.author.By, t.author.Reason, t.author.Commit, c.Op, c.Context, c.Subject, c.Version, c.ID, c.GUID, string(c.Before), string(c.After))
+	c.Rev, c.At, c.Author = t.rev, t.now, t.author
+	t.hash = c.ChainedHash(t.hash)
+	return t.rev, t.exec(`INSERT INTO changes (rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change, source, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.rev, micros(t.now), c.By, c.Reason, c.Commit, c.Op, c.Context, c.Subject, c.Version, c.ID, c.GUID, string(c.Before), string(c.After), c.Source, t.hash)
 }
 
 // Changes reads at most limit changes after a revision.
 func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) (changes []catalog.Change, err error) {
 	err = s.reading(ctx, "read changes", func(t *tx) error {
-		return t.rows(`SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change
-			FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`, []any{after, limit}, func(scan func(...any) error) error {
-			var c catalog.Change
-			var at int64
-			var before, behind string
-			if err := scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind); err != nil {
-				return err
-			}
-			c.At = moment(at)
-			c.Before, c.After = raw(before), raw(behind)
-			changes = append(changes, c)
-			return nil
-		})
+		changes, err = t.changes(after, limit)
+		return err
+	})
+	return changes, err
+}
+
+// changes reads them in the transaction's view.
+func (t *tx) changes(after catalog.Rev, limit int) (changes []catalog.Change, err error) {
+	err = t.rows(`SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change, source, hash
+		FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`, []any{after, limit}, func(scan func(...any) error) error {
+		var c catalog.Change
+		var at int64
+		var before, behind string
+		if err := scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind, &c.Source, &c.Hash); err != nil {
+			return err
+		}
+		c.At = moment(at)
+		c.Before, c.After = raw(before), raw(behind)
+		changes = append(changes, c)
+		return nil
 	})
 	return changes, err
 }

@@ -57,7 +57,7 @@ func testChanges(t *testing.T, s catalog.Store) {
 		if (c.Op == catalog.OpConfig || c.Op == catalog.OpMode) && !json.Valid(c.After) {
 			t.Errorf("%s came without what it left: %s", c.Op, c.After)
 		}
-		changes[i].Rev, changes[i].Before, changes[i].After = 0, nil, nil
+		changes[i].Rev, changes[i].Before, changes[i].After, changes[i].Hash = 0, nil, nil, ""
 	}
 	if diff := cmp.Diff(want, changes, ignoreTimes); diff != "" {
 		t.Errorf("Changes (-want +got):\n%s", diff)

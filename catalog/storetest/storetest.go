@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"lists":            testLists,
 		"contexts":         testContexts,
 		"changes":          testChanges,
+		"audit":            testAudit,
+		"tokens":           testTokens,
 		"writers":          testWriters,
 		"watch":            testWatch,
 		"documents":        testDocuments,

@@ -299,6 +299,8 @@ var reasons = map[catalog.Reason]saying{
 	catalog.TooMany:              say(413, "Too many: %s", detail),
 	catalog.Busy:                 say(429, "Too many registrations are being judged: try again"),
 	catalog.PreconditionFailed:   say(412, "Changed since it was read"),
+	catalog.TokenNotFound:        say(404, "Token not found"),
+	catalog.InvalidToken:         say(422, "Invalid token: %s", detail),
 	catalog.Unavailable:          say(codeStore, "Error in the backend data store"),
 	catalog.TimedOut:             say(codeTimeout, "Register operation timed out"),
 }
