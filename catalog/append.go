@@ -96,6 +96,8 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 		return Registered{}, &Error{Reason: NotImport, Name: s.Name}
 	case reg.ID <= 0 && mode.imports():
 		return Registered{}, &Error{Reason: NotReadWrite, Name: s.Name}
+	case reg.Version < Latest:
+		return Registered{}, &Error{Reason: NotNextVersion, Name: s.Name, Version: reg.Version}
 	}
 	p, err := r.propose(ctx, s, reg, mode.imports())
 	if err != nil {
@@ -169,7 +171,7 @@ func (r *Registry) unknownOutcome(ctx context.Context, before *Subject, p *propo
 	if v == nil || v.Number <= before.Head.Number {
 		return Registered{}, cause
 	}
-	whole, err := r.withText(ctx, *v)
+	whole, err := r.same(ctx, v, &p.schema)
 	return Registered{Version: whole, New: true, Warnings: p.warnings, Rev: v.Rev}, err
 }
 
@@ -252,12 +254,12 @@ func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string
 	if len(canonical) > MaxSchemaBytes {
 		return &Error{Reason: TooLarge, Name: name, Detail: fmt.Sprintf("longer than MaxSchemaBytes (%d)", MaxSchemaBytes)}
 	}
-	if normalize {
-		refs = normalReferences(refs)
-	}
 	p.schema.Text = canonical
 	if p.schema.References, err = r.resolveReferences(ctx, name, refs); err != nil {
 		return err
+	}
+	if normalize {
+		p.schema.References = normalReferences(p.schema.References)
 	}
 	p.schema.GUID = p.schema.GUIDOf()
 	return nil
@@ -301,8 +303,23 @@ func (r *Registry) alreadyThere(ctx context.Context, s *Subject, reg Registratio
 	if reg.ID > 0 && v.Schema.ID != reg.ID {
 		return nil, &Error{Reason: IDMismatch, Name: s.Name, Version: v.Number, ID: v.Schema.ID}
 	}
-	whole, err := r.withText(ctx, *v)
+	whole, err := r.same(ctx, v, &p.schema)
 	return &whole, err
+}
+
+// same fills in the text of a version that was found by GUID, and refuses what only hashes alike: what goes into a
+// GUID has no separators, and MD5 can be made to collide.
+func (r *Registry) same(ctx context.Context, v *Version, asked *Schema) (Version, error) {
+	whole, err := r.withText(ctx, *v)
+	if err != nil {
+		return Version{}, err
+	}
+	stored, given := whole.Schema, *asked
+	stored.Metadata, given.Metadata = stored.Metadata.unnumbered(), given.Metadata.unnumbered()
+	if !stored.SameContents(given) {
+		return Version{}, &Error{Reason: GUIDCollision, Name: v.Name, GUID: v.Schema.GUID}
+	}
+	return whole, nil
 }
 
 // sameLens refuses a lens for a version that is there already, unless it is the one that the version has.
@@ -358,16 +375,15 @@ func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, incl
 	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize); err != nil {
 		return Version{}, err
 	}
-	v := s.match(&p.schema, include)
+	v, asked := s.match(&p.schema, include), p.schema
 	if latest := s.latest(); v == nil && latest != nil {
 		old, err := r.schema(ctx, Key{Context: latest.Schema.Context, ID: latest.Schema.ID})
 		if err != nil {
 			return Version{}, err
 		}
-		merged := p.schema
-		merged.Metadata = mergeMetadata(old.Metadata, p.schema.Metadata)
-		merged.RuleSet = mergeRules(old.RuleSet, p.schema.RuleSet)
-		v = s.match(&merged, include)
+		asked.Metadata = mergeMetadata(old.Metadata, p.schema.Metadata)
+		asked.RuleSet = mergeRules(old.RuleSet, p.schema.RuleSet)
+		v = s.match(&asked, include)
 	}
 	if v == nil {
 		if err := r.complete(ctx, p, false); err != nil {
@@ -375,5 +391,9 @@ func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, incl
 		}
 		return Version{}, &Error{Reason: SchemaNotFound, Name: name}
 	}
-	return r.withText(ctx, *v)
+	whole, err := r.same(ctx, v, &asked)
+	if errors.Is(err, GUIDCollision) { // what hashes alike is another schema
+		return Version{}, &Error{Reason: SchemaNotFound, Name: name}
+	}
+	return whole, err
 }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/accordhq/accord/validator"
 )
@@ -87,10 +86,10 @@ func sortedSet(values []string) []string {
 	return slices.Compact(slices.SortedFunc(slices.Values(values), compareUTF16))
 }
 
-// normalReferences sorts references by subject and version and drops doubles.
+// normalReferences sorts resolved references by subject, as Java does, and version, and drops doubles.
 func normalReferences(refs []Reference) []Reference {
 	sorted := slices.SortedStableFunc(slices.Values(refs), func(a, b Reference) int {
-		if c := strings.Compare(a.Subject, b.Subject); c != 0 {
+		if c := compareUTF16(a.Subject, b.Subject); c != 0 {
 			return c
 		}
 		return a.Version - b.Version
@@ -150,6 +149,14 @@ func (m *Metadata) withoutProperty(name string) *Metadata {
 		}
 	}
 	return &next
+}
+
+// unnumbered is metadata without the property that asks for a number, nil if it says nothing else.
+func (m *Metadata) unnumbered() *Metadata {
+	if m = m.withoutProperty(versionProperty); m != nil && len(m.Tags)+len(m.Properties)+len(m.Sensitive) == 0 {
+		return nil
+	}
+	return m
 }
 
 // mergeMetadata lays next over m: its properties and tags win.
