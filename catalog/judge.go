@@ -239,7 +239,7 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 
 // Check judges a schema without storing it: against one version (Latest or a number), or, with number 0, as a
 // registration would be. A subject that is not there passes with Latest and 0. Errors as Register's before judging,
-// SubjectNotFound, VersionNotFound. Source: Confluent Schema Registry, POST
+// VersionNotFound, also where there is no subject. Source: Confluent Schema Registry, POST
 // /compatibility/subjects/{subject}/versions/{version}.
 func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registration) (Judgement, error) {
 	if err := name.checkSubject(); err != nil {
@@ -250,9 +250,6 @@ func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registr
 		return Judgement{}, err
 	}
 	if number > 0 && s.at(number, LiveOnly) == nil {
-		if !s.any(LiveOnly) {
-			return Judgement{}, &Error{Reason: SubjectNotFound, Name: name}
-		}
 		return Judgement{}, &Error{Reason: VersionNotFound, Name: name, Version: number}
 	}
 	p, err := r.propose(ctx, s, reg, false)

@@ -33,7 +33,7 @@ func (l Level) Transitive() bool { return strings.HasSuffix(string(l), "_TRANSIT
 // Mode is what may be written in a scope.
 type Mode string
 
-// The modes. READONLY_OVERRIDE is an old name that reads as READONLY does. Source: Confluent Schema Registry, "Mode".
+// The modes. READONLY_OVERRIDE is READONLY that no scope inside can lift. Source: Confluent Schema Registry, "Mode".
 const (
 	ReadWrite        Mode = "READWRITE"
 	ReadOnlyMode     Mode = "READONLY"
@@ -66,8 +66,12 @@ func (p Policies) Config() Config {
 	return c
 }
 
-// Mode is the mode that holds for the subject, never "". FORWARD holds only where everything is set to it.
+// Mode is the mode that holds for the subject, never "": the nearest, but READONLY_OVERRIDE of a wider scope wins over
+// those inside it.
 func (p Policies) Mode() Mode {
+	if p.Context.Mode == ReadOnlyOverride || p.Global.Mode == ReadOnlyOverride {
+		return ReadOnlyOverride
+	}
 	for _, m := range []Mode{p.Subject.Mode, p.Context.Mode, p.Global.Mode} {
 		if m != "" {
 			return m

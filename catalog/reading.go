@@ -17,6 +17,11 @@ const maxContextsTried = 100
 // resolve follows an alias, one step, and looks for a bare name that is not in the default context in the others.
 // The subject may have no versions.
 func (r *Registry) resolve(ctx context.Context, name Name) (*Subject, error) {
+	return r.resolveWith(ctx, name, func(s *Subject) bool { return len(s.Versions) > 0 })
+}
+
+// resolveWith is resolve that takes of the other contexts the first whose subject will do.
+func (r *Registry) resolveWith(ctx context.Context, name Name, will func(*Subject) bool) (*Subject, error) {
 	s, err := r.aliased(ctx, name)
 	if err != nil || len(s.Versions) > 0 || s.Context != "" || s.Subject == "" {
 		return s, err
@@ -33,11 +38,28 @@ func (r *Registry) resolve(ctx context.Context, name Name) (*Subject, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(elsewhere.Versions) > 0 {
+		if will(elsewhere) {
 			return elsewhere, nil
 		}
 	}
 	return s, nil
+}
+
+// Locate says which subject, and so which context, a schema ID is meant in by someone who names a subject: an alias
+// is followed, and a bare name that is not in the default context means the first other context where a subject of
+// that name carries the ID. A name that is nowhere stands for itself. Source: Confluent Schema Registry, GET
+// /schemas/ids/{id}?subject=.
+func (r *Registry) Locate(ctx context.Context, name Name, id int) (Name, error) {
+	if name.Subject == "" {
+		return name, nil
+	}
+	s, err := r.resolveWith(ctx, name, func(s *Subject) bool {
+		return slices.ContainsFunc(s.Versions, func(v Version) bool { return v.Schema.ID == id && v.State != Gone })
+	})
+	if err != nil {
+		return Name{}, err
+	}
+	return s.Name, nil
 }
 
 // aliased reads the subject that a name stands for: itself, or the one its alias names.

@@ -111,7 +111,7 @@ func (r *Registry) DeleteConfig(ctx context.Context, scope Scope) (Config, error
 }
 
 // Mode reads the mode of a scope: its own (NoMode if none), or with inherit the one that holds there. The default
-// context, Name{}, always answers what holds.
+// context, Name{}, always answers what holds, and READONLY_OVERRIDE of a wider scope is the answer of all inside it.
 func (r *Registry) Mode(ctx context.Context, scope Scope, inherit bool) (Mode, error) {
 	p, err := r.policiesOf(ctx, scope)
 	if err != nil {
@@ -121,6 +121,8 @@ func (r *Registry) Mode(ctx context.Context, scope Scope, inherit bool) (Mode, e
 	switch {
 	case inherit || scope == Name{}:
 		return p.Mode(), nil
+	case p.Mode() == ReadOnlyOverride:
+		return ReadOnlyOverride, nil
 	case own == "":
 		return "", &Error{Reason: NoMode, Name: scope}
 	}
