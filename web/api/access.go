@@ -186,7 +186,10 @@ func (rt *route) authorize(r *http.Request, c *call) *fault {
 				return nil // no operation does anything with a name that is none, but to say so
 			}
 		} else if in := r.PathValue("context"); in != "" {
-			name.Context = contextOf(in)
+			var err error
+			if name.Context, err = contextOf(in); err != nil {
+				return nil // nor with a context that is none
+			}
 		}
 		// To read the policy of a context it is enough to read something of it.
 		if c.caller.May(role, name) || role == catalog.Reader && name.Subject == "" && c.caller.MayRead(name) {

@@ -106,6 +106,7 @@ func New(c Config) *API {
 	for _, rt := range a.declared {
 		a.operations = append(a.operations, operationOf(a.doc, *rt))
 	}
+	templated(a.doc)
 	return a
 }
 

@@ -98,7 +98,10 @@ func (a *API) listContexts(ctx context.Context, in *contextsInput, _ *none) ([]s
 }
 
 func (a *API) deleteContext(ctx context.Context, in *contextInput, _ *none) (none, error) {
-	context := contextOf(in.Context)
+	context, err := contextOf(in.Context)
+	if err != nil {
+		return none{}, err
+	}
 	if context == "" {
 		return none{}, &catalog.Error{Reason: catalog.ContextNotEmpty}
 	}

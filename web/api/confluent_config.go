@@ -100,6 +100,11 @@ func (c *configChange) patch() (catalog.Patch, error) {
 	if c.Alias != nil {
 		p.Set.Alias = *c.Alias
 	}
+	for name, said := range map[string]*string{"compatibilityGroup": c.CompatibilityGroup, "alias": c.Alias} {
+		if said != nil && *said == "" { // no name is no group, and no alias
+			p.Clear = append(p.Clear, name)
+		}
+	}
 	return p, nil
 }
 

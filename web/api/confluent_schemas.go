@@ -114,9 +114,9 @@ func (a *API) confluentSchemas() {
 	}, a.listSchemas)
 }
 
-// keyOf reads an ID and the context that a subject means. A word that is no subject, such as undefined, never hides a
-// known ID: it is of the default context.
-func keyOf(ctx context.Context, id, subject string) (catalog.Key, catalog.Name, error) {
+// key reads an ID and the subject that says in which context it is meant. A word that is no subject, such as
+// undefined, never hides a known ID: it is of the default context.
+func (a *API) key(ctx context.Context, id, subject string) (catalog.Key, catalog.Name, error) {
 	n, err := number(id).parse("id", 0)
 	if err != nil {
 		return catalog.Key{}, catalog.Name{}, err
@@ -125,11 +125,12 @@ func keyOf(ctx context.Context, id, subject string) (catalog.Key, catalog.Name, 
 	if err != nil {
 		return catalog.Key{}, catalog.Name{}, err
 	}
-	return catalog.Key{Context: name.Context, ID: n}, name, nil
+	name, err = a.registry.Locate(ctx, name, n)
+	return catalog.Key{Context: name.Context, ID: n}, name, err
 }
 
 func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (schemaAnswer, error) {
-	key, name, err := keyOf(ctx, in.ID, in.Subject)
+	key, name, err := a.key(ctx, in.ID, in.Subject)
 	if err != nil {
 		return schemaAnswer{}, err
 	}
@@ -158,7 +159,7 @@ func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (schemaAn
 }
 
 func (a *API) getSchemaText(ctx context.Context, in *schemaInput, _ *none) (raw, error) {
-	key, _, err := keyOf(ctx, in.ID, in.Subject)
+	key, _, err := a.key(ctx, in.ID, in.Subject)
 	if err != nil {
 		return "", err
 	}
@@ -167,12 +168,13 @@ func (a *API) getSchemaText(ctx context.Context, in *schemaInput, _ *none) (raw,
 		return "", err
 	}
 	cacheable(ctx, s.GUID)
+	callOf(ctx).header.Set("Cache-Control", "private, max-age=31536000, immutable")
 	return raw(s.Text), nil
 }
 
 // places lists where a schema stands, as far as the question goes.
 func (a *API) places(ctx context.Context, in *placesInput) ([]catalog.SubjectVersion, error) {
-	key, name, err := keyOf(ctx, in.ID, in.Subject)
+	key, name, err := a.key(ctx, in.ID, in.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -224,8 +226,21 @@ func (a *API) getSchemaVersions(ctx context.Context, in *placesInput, _ *none) (
 	return window(p, versions), nil
 }
 
+// guidOf reads a GUID in any letter case; what is none is the name of no schema.
+func guidOf(s string) (string, error) {
+	guid := strings.ToLower(s)
+	if len(guid) != len("00000000-0000-0000-0000-000000000000") || strings.Trim(guid, "0123456789abcdef-") != "" {
+		return "", &catalog.Error{Reason: catalog.SchemaNotFound, GUID: cut(s, 64)}
+	}
+	return guid, nil
+}
+
 func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (schemaAnswer, error) {
-	s, err := a.registry.SchemaByGUID(ctx, strings.ToLower(in.GUID))
+	guid, err := guidOf(in.GUID)
+	if err != nil {
+		return schemaAnswer{}, err
+	}
+	s, err := a.registry.SchemaByGUID(ctx, guid)
 	if err != nil {
 		return schemaAnswer{}, err
 	}
@@ -234,7 +249,11 @@ func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (sche
 }
 
 func (a *API) getIDsByGUID(ctx context.Context, in *guidInput, _ *none) ([]contextID, error) {
-	keys, err := a.registry.IDsByGUID(ctx, strings.ToLower(in.GUID))
+	guid, err := guidOf(in.GUID)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.registry.IDsByGUID(ctx, guid)
 	if err != nil {
 		return nil, err
 	}
@@ -248,34 +267,29 @@ func (a *API) getIDsByGUID(ctx context.Context, in *guidInput, _ *none) ([]conte
 // schemasAtOnce is how many subjects are read, with all texts, for a part of GET /schemas.
 const schemasAtOnce = 50
 
-func (a *API) listSchemas(ctx context.Context, in *schemasInput, _ *none) ([]versionBody, error) {
+func (a *API) listSchemas(ctx context.Context, in *schemasInput, _ *none) (sequence[versionBody], error) {
 	p, err := pageOf(in.Offset, in.Limit, catalog.MaxPage)
 	if err != nil {
-		return nil, err
+		return sequence[versionBody]{}, err
 	}
 	q, err := queryOf(ctx, in.Prefix)
-	if err != nil {
-		return nil, err
-	}
-	list := []versionBody{}
-	if in.Resource != "" || in.Association != "" || in.Lifecycle != "" && !strings.EqualFold(in.Lifecycle, "NONE") {
-		return list, nil
+	if err != nil || in.Resource != "" || in.Association != "" || in.Lifecycle != "" && !strings.EqualFold(in.Lifecycle, "NONE") {
+		return sequence[versionBody]{}, err
 	}
 	q.Include, q.Expand, q.Limit = includeOf(in.Deleted), catalog.ExpandTexts, schemasAtOnce
-	for s, err := range a.eachSubject(ctx, q) {
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range listed(s.Versions, in) {
-			if p.offset--; p.offset >= 0 {
-				continue
+	return sequenceOf(paged(p, func(yield func(versionBody, error) bool) {
+		for s, err := range a.eachSubject(ctx, q) {
+			if err != nil {
+				yield(versionBody{}, err)
+				return
 			}
-			if list = append(list, versionAnswer(ctx, v)); len(list) == p.limit {
-				return list, nil
+			for _, v := range listed(s.Versions, in) {
+				if !yield(versionAnswer(ctx, v), nil) {
+					return
+				}
 			}
 		}
-	}
-	return list, nil
+	}))
 }
 
 // listed are the versions of a subject that a question is about.

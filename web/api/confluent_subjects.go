@@ -243,27 +243,23 @@ func (a *API) lookup(ctx context.Context, in *lookupInput, b *schemaBody) (versi
 	return versionAnswer(ctx, v), nil
 }
 
-func (a *API) listSubjects(ctx context.Context, in *subjectsInput, _ *none) ([]string, error) {
+func (a *API) listSubjects(ctx context.Context, in *subjectsInput, _ *none) (sequence[string], error) {
 	p, err := pageOf(in.Offset, in.Limit, 0)
 	if err != nil {
-		return nil, err
+		return sequence[string]{}, err
 	}
 	q, err := queryOf(ctx, in.Prefix)
 	if err != nil {
-		return nil, err
+		return sequence[string]{}, err
 	}
 	q.Include = includeOnly(in.Deleted, in.DeletedOnly)
-	names := []string{}
-	for s, err := range a.eachSubject(ctx, q) {
-		if err != nil {
-			return nil, err
+	return sequenceOf(paged(p, func(yield func(string, error) bool) {
+		for s, err := range a.eachSubject(ctx, q) {
+			if !yield(s.Name.String(), err) {
+				return
+			}
 		}
-		names = append(names, s.Name.String())
-		if p.limit > 0 && len(names) == p.offset+p.limit {
-			break
-		}
-	}
-	return window(p, names), nil
+	}))
 }
 
 func (a *API) deleteSubject(ctx context.Context, in *deleteSubjectInput, _ *none) ([]int, error) {

@@ -20,7 +20,8 @@ type fault struct {
 	pointer string // into what was sent
 	request string // ID, on answers that tell nothing else
 	native  bool
-	more    any // an object of members beside the message, for clients that take them
+	allow   string // methods that the path has, where it does not have the one asked for
+	more    any    // an object of members beside the message, for clients that take them
 }
 
 // Error is the message.
@@ -39,9 +40,12 @@ func (f *fault) GetStatus() int {
 	return status
 }
 
-// GetHeaders asks the client to come back where that helps.
+// GetHeaders asks the client to come back where that helps, and says which methods there are.
 func (f *fault) GetHeaders() http.Header {
 	h := http.Header{}
+	if f.allow != "" {
+		h.Set("Allow", f.allow)
+	}
 	if s := f.GetStatus(); s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
 	}
@@ -249,10 +253,10 @@ func target(e *catalog.Error) any {
 	switch {
 	case e.GUID != "":
 		return " " + e.GUID
-	case e.ID != 0:
-		return " " + strconv.Itoa(e.ID)
+	case e.Name.Subject != "": // asked by content
+		return ""
 	}
-	return ""
+	return " " + strconv.Itoa(e.ID)
 }
 
 // reasons is the table of what Confluent's clients read for each reason of the catalog. Texts are Confluent's to the
@@ -301,6 +305,6 @@ var reasons = map[catalog.Reason]saying{
 	catalog.PreconditionFailed:   say(412, "Changed since it was read"),
 	catalog.TokenNotFound:        say(404, "Token not found"),
 	catalog.InvalidToken:         say(422, "Invalid token: %s", detail),
-	catalog.Unavailable:          say(codeStore, "Error in the backend data store"),
+	catalog.Unavailable:          say(codeStore, "Error in the backend data store: %s", detail),
 	catalog.TimedOut:             say(codeTimeout, "Register operation timed out"),
 }

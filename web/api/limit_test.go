@@ -2,19 +2,15 @@ package api_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
-	"github.com/accordhq/accord/catalog/sqlite"
 	"github.com/accordhq/accord/web/api"
 )
 
@@ -32,12 +28,7 @@ func ask(h http.Handler, method, target, body string, header ...string) (int, st
 // open returns a handler on a new SQLite store, and the store.
 func open(t testing.TB, change ...func(*api.Config)) (http.Handler, catalog.Store) {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "accord.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	store := openSQLite(t)
 	c := api.Config{Registry: catalog.New(store, catalog.Options{Log: quiet}), Log: quiet}
 	for _, f := range change {
 		f(&c)
@@ -107,11 +98,7 @@ func TestLongPollEndsWithAChange(t *testing.T) {
 }
 
 func TestStreamOfChangesResumesAndDrains(t *testing.T) {
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "accord.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := openSQLite(t)
 	a := api.New(api.Config{Registry: catalog.New(store, catalog.Options{})})
 	server := httptest.NewServer(a.Handler())
 	defer server.Close()
@@ -184,9 +171,9 @@ func TestStoreAway(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{"GET", "/subjects", "", 500, `{"error_code":50001,"message":"Error in the backend data store"}`},
-		{"POST", "/subjects/a/versions", `{"schemaType":"JSON","schema":"{}"}`, 500, `{"error_code":50001,"message":"Error in the backend data store"}`},
-		{"GET", "/v1/subjects", "", 503, `{"title":"Service Unavailable","status":503,"detail":"Error in the backend data store","error_code":50001}`},
+		{"GET", "/subjects", "", 500, `{"error_code":50001,"message":"Error in the backend data store: list subjects"}`},
+		{"POST", "/subjects/a/versions", `{"schemaType":"JSON","schema":"{}"}`, 500, `{"error_code":50001,"message":"Error in the backend data store: read a subject"}`},
+		{"GET", "/v1/subjects", "", 503, `{"title":"Service Unavailable","status":503,"detail":"Error in the backend data store: list subjects","error_code":50001}`},
 		{"GET", "/readyz", "", 503, `{"store":"unreachable","cache":"pass-through","revision":0}`},
 		{"GET", "/healthz", "", 200, `{"status":"ok"}`},
 	} {

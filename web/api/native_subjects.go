@@ -177,7 +177,10 @@ func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog
 	}
 	q.Limit = p.limit
 	if in.Context != "" {
-		c := contextOf(in.Context)
+		c, err := contextOf(in.Context)
+		if err != nil {
+			return q, false, err
+		}
 		q.Context = &c
 	}
 	if in.After != "" {

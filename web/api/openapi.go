@@ -142,6 +142,16 @@ func tidy(doc *huma.OpenAPI) {
 	}
 }
 
+// templated gives paths that take all that is left the form that OpenAPI knows.
+func templated(doc *huma.OpenAPI) {
+	for path, item := range doc.Paths {
+		if template := strings.ReplaceAll(path, "...}", "}"); template != path {
+			delete(doc.Paths, path)
+			doc.Paths[template] = item
+		}
+	}
+}
+
 // document is the OpenAPI document as JSON.
 func (a *API) document() (json.RawMessage, error) { return a.doc.MarshalJSON() }
 

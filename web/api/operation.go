@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -126,6 +128,9 @@ func (rt *route) decode(r *http.Request, into any) error {
 func decodeJSON(b []byte, into any) error {
 	err := json.Unmarshal(b, into)
 	if err == nil {
+		if at := noText(b); at >= 0 {
+			return badRequest(fmt.Sprintf("Malformed JSON at offset %d: neither UTF-8 nor a whole escape", at))
+		}
 		return nil
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -135,6 +140,50 @@ func decodeJSON(b []byte, into any) error {
 		return badRequest(fmt.Sprintf("Malformed JSON at offset %d: %s must be of type %s, not %s", e.Offset, memberName(e.Field), kindName(e.Type), e.Value))
 	}
 	return badRequest("Malformed JSON: " + err.Error())
+}
+
+// noText finds what encoding/json would replace without a word, and so change the meaning of a text: the offset of the
+// first byte that is not UTF-8, or of an escaped half of a surrogate pair; -1 if there is neither. b is valid JSON
+// otherwise.
+func noText(b []byte) int {
+	for i := 0; i < len(b); {
+		if b[i] == '\\' {
+			if b[i+1] != 'u' {
+				i += 2
+				continue
+			}
+			r := escaped(b[i:])
+			if !utf16.IsSurrogate(r) {
+				i += escapeSize
+				continue
+			}
+			if utf16.DecodeRune(r, escaped(b[i+escapeSize:])) == utf8.RuneError {
+				return i
+			}
+			i += 2 * escapeSize
+			continue
+		}
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+const escapeSize = len(`\u0000`)
+
+// escaped is the code unit of the \uXXXX that b begins with, 0 if it does not.
+func escaped(b []byte) rune {
+	if len(b) < escapeSize || b[0] != '\\' || b[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(b[2:escapeSize]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 func memberName(field string) string {
@@ -272,6 +321,9 @@ func meaningOf(code int) string {
 
 // document.go's formats write answers with this: no HTML escapes, no newline, and text as it is.
 func writeValue(w io.Writer, v any) error {
+	if list, ok := v.(interface{ writeTo(io.Writer) error }); ok {
+		return list.writeTo(w)
+	}
 	if text, ok := v.(raw); ok {
 		_, err := io.WriteString(w, string(text))
 		return err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +26,7 @@ type branch struct {
 type endpoint struct {
 	pattern string
 	serve   http.HandlerFunc // nil: the path is there, but not for this method
+	allow   string           // then the methods that are, as the Allow header lists them
 }
 
 // HandleFunc adds a route; pattern is a method, a space and a path with {name} for one segment or, last, {name...} for
@@ -38,7 +40,7 @@ func (t *router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	if at.methods == nil {
 		at.methods = map[string]endpoint{}
 	}
-	at.methods[method] = endpoint{pattern, h}
+	at.methods[method] = endpoint{pattern: pattern, serve: h}
 }
 
 // grow returns the branch behind a segment of a pattern, made if need be.
@@ -87,7 +89,8 @@ func (b *branch) match(segments, values []string) (*branch, []string) {
 }
 
 // find returns what serves a request, and sets the request's path values; false if no route has the path. A path
-// that is there for other methods only has an endpoint that serves nothing.
+// that is there for other methods only has an endpoint that serves nothing, but one that is there only because a
+// pattern takes whatever comes is not there for other methods.
 func (t *router) find(r *http.Request, segments []string) (endpoint, bool) {
 	found, values := t.root.match(segments, nil)
 	if found == nil {
@@ -100,7 +103,19 @@ func (t *router) find(r *http.Request, segments []string) (endpoint, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	return found.methods[method], true
+	if to, ok := found.methods[method]; ok {
+		return to, true
+	}
+	return endpoint{allow: found.allow()}, !found.rest
+}
+
+// allow lists the methods of a branch; HEAD is wherever GET is.
+func (b *branch) allow() string {
+	methods := slices.Sorted(maps.Keys(b.methods))
+	if at := slices.Index(methods, http.MethodGet); at >= 0 {
+		methods = slices.Insert(methods, at+1, http.MethodHead)
+	}
+	return strings.Join(methods, ", ")
 }
 
 // ServeHTTP serves without what API.serve puts around a route; huma's adapter asks for the method.

@@ -61,7 +61,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set(headerRequest, c.id)
 	segments := segmentsOf(r.URL.EscapedPath())
-	segments, c.context = cutContext(segments)
+	segments, within, misnamed := cutContext(segments)
+	c.context = within
 	route := a.route(segments, r)
 	defer func() {
 		if p := recover(); p != nil {
@@ -81,6 +82,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer route.leave()
+	if misnamed != nil {
+		writeFault(answer, r, route.native(), a.faultOf(r.Context(), misnamed))
+		return
+	}
 	if route.op != nil {
 		if fault := route.op.authorize(r, c); fault != nil {
 			writeFault(answer, r, route.native(), fault)
@@ -151,7 +156,9 @@ func (a *API) admit(t *routing, r *http.Request) *fault {
 	case !t.known:
 		return unrouted()
 	case t.serve == nil:
-		return plain(http.StatusMethodNotAllowed)
+		fault := plain(http.StatusMethodNotAllowed)
+		fault.allow = t.allow
+		return fault
 	}
 	if t.op != nil && t.op.always {
 		t.accept = mediaJSON
@@ -174,24 +181,26 @@ func (a *API) admit(t *routing, r *http.Request) *fault {
 	return fault
 }
 
-// cutContext takes /contexts/{c}/ off a path that goes on behind it.
-func cutContext(segments []string) (rest []string, context string) {
+// cutContext takes /contexts/{c}/ off a path that goes on behind it; InvalidSubject if {c} is no context.
+func cutContext(segments []string) (rest []string, context string, err error) {
 	if len(segments) < 3 || segments[0] != "contexts" {
-		return segments, ""
+		return segments, "", nil
 	}
-	return segments[2:], contextOf(segments[1])
+	context, err = contextOf(segments[1])
+	return segments[2:], context, err
 }
 
-// contextOf reads the name of a context as paths spell it, with or without colons and dot.
-func contextOf(s string) string {
-	s = strings.Trim(s, ":")
-	if !strings.HasPrefix(s, ".") {
-		s = "." + s
+// contextOf reads the name of a context as paths spell it, with or without colons and dot; InvalidSubject if it is none.
+func contextOf(s string) (string, error) {
+	trimmed := strings.Trim(s, ":")
+	if !strings.HasPrefix(trimmed, ".") {
+		trimmed = "." + trimmed
 	}
-	if s == "." {
-		return ""
+	name, err := catalog.ParseName(":" + trimmed + ":")
+	if err != nil || name.Subject != "" { // a colon in the midst of it
+		return "", &catalog.Error{Reason: catalog.InvalidSubject, Name: catalog.Name{Subject: cut(s, catalog.MaxSubjectBytes)}, Detail: "not a context"}
 	}
-	return s
+	return name.Context, nil
 }
 
 // requestID is what the client calls its request, or a name of ours.
