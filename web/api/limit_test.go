@@ -28,7 +28,7 @@ func ask(h http.Handler, method, target, body string, header ...string) (int, st
 // open returns a handler on a new SQLite store, and the store.
 func open(t testing.TB, change ...func(*api.Config)) (http.Handler, catalog.Store) {
 	t.Helper()
-	store := openSQLite(t)
+	store := newSQLite(t)
 	c := api.Config{Registry: catalog.New(store, catalog.Options{Log: quiet}), Log: quiet}
 	for _, f := range change {
 		f(&c)
@@ -98,7 +98,7 @@ func TestLongPollEndsWithAChange(t *testing.T) {
 }
 
 func TestStreamOfChangesResumesAndDrains(t *testing.T) {
-	store := openSQLite(t)
+	store := newSQLite(t)
 	a := api.New(api.Config{Registry: catalog.New(store, catalog.Options{})})
 	server := httptest.NewServer(a.Handler())
 	defer server.Close()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -97,7 +98,7 @@ func newDatabase(b testing.TB) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	name := fmt.Sprintf("accord_api_%d_%d", os.Getpid(), time.Now().UnixNano()%1e6)
+	name := "accord_api_" + strings.ToLower(rand.Text())
 	psql(b, server, "CREATE DATABASE "+name)
 	b.Cleanup(func() { psql(b, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	u.Path = "/" + name

@@ -48,7 +48,9 @@ func (a *API) nativeReaders() {
 				return none{}, err
 			}
 			if p.Context != "" && name.Context == "" {
-				name.Context = contextOf(p.Context)
+				if name.Context, err = contextOf(p.Context); err != nil {
+					return none{}, err
+				}
 			}
 			if mayRead(ctx, name) {
 				pins = append(pins, catalog.Pin{Group: p.Group, Client: p.Client, Context: name.Context, Subject: name.Subject, Version: p.Version})

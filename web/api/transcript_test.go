@@ -74,7 +74,7 @@ func playAll(t *testing.T, file string, b backend) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := serveOn(t, b.open(t), settings(t, string(text))...)
+	address := registryOn(t, b.open(t), settings(t, string(text))...)
 	var rewritten bytes.Buffer
 	for _, want := range parseTranscript(t, string(text)) {
 		got := want.play(t, address)
