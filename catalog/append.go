@@ -128,6 +128,7 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 			return Registered{}, err
 		}
 	}
+	era := r.hearing.now()
 	added, rev, err := r.store.Append(ctx, s.Name, s.Head, v)
 	if errors.Is(err, Unavailable) && ctx.Err() == nil {
 		return r.unknownOutcome(ctx, s, p, err)
@@ -135,9 +136,9 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 	if err != nil {
 		return Registered{}, err
 	}
-	r.keep(&added[0].Schema)
-	p.keep(r, &added[0].Schema)
-	r.hear(rev, false)
+	r.keep(era, &added[0].Schema)
+	p.keep(r, era, &added[0].Schema)
+	r.hear(rev)
 	return Registered{Version: added[0], New: true, Warnings: p.warnings, Rev: rev}, nil
 }
 
@@ -184,9 +185,11 @@ type proposal struct {
 }
 
 // keep remembers what a proposal was judged by, now that it has an ID: the next version is judged against it.
-func (p *proposal) keep(r *Registry, stored *Schema) {
+func (p *proposal) keep(r *Registry, era uint64, stored *Schema) {
 	if p.judged != nil {
-		r.compiled.put(Key{Context: stored.Context, ID: stored.ID}, p.judged, p.compiled.Size()+len(stored.Text))
+		r.hearing.keepForever(era, func() {
+			r.compiled.put(Key{Context: stored.Context, ID: stored.ID}, p.judged, p.compiled.Size()+len(stored.Text))
+		})
 	}
 }
 

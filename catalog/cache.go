@@ -69,6 +69,15 @@ func (c *lru[K, V]) drop(k K) {
 	c.remove(k)
 }
 
+// clear forgets everything.
+func (c *lru[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.order.Init()
+	clear(c.at)
+	c.used = 0
+}
+
 // dropIf forgets every key that a function names.
 func (c *lru[K, V]) dropIf(gone func(K) bool) {
 	c.mu.Lock()

@@ -107,12 +107,11 @@ func (r *Registry) delete(ctx context.Context, name Name, expect *Rev, choose fu
 		}
 		if err == nil {
 			for _, v := range named.Versions {
-				if d.Permanent { // other versions or subjects may still carry it: then it is read again
-					r.schemas.drop(Key{Context: v.Schema.Context, ID: v.Schema.ID})
-					r.guids.drop(v.Schema.GUID)
+				if d.Permanent {
+					r.purged(Key{Context: v.Schema.Context, ID: v.Schema.ID, GUID: v.Schema.GUID})
 				}
 			}
-			r.hear(rev, false)
+			r.hear(rev)
 		}
 		return numbers, err
 	}

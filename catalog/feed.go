@@ -9,7 +9,11 @@ import (
 
 // Changes reads at most limit changes (0 = MaxPage) after a revision, in order, and never misses one.
 func (r *Registry) Changes(ctx context.Context, after Rev, limit int) ([]Change, error) {
-	return r.store.Changes(ctx, after, pageLimit(limit))
+	changes, err := r.store.Changes(ctx, after, pageLimit(limit))
+	if len(changes) > 0 {
+		r.hear(changes[len(changes)-1].Rev)
+	}
+	return changes, err
 }
 
 func pageLimit(limit int) int {
@@ -27,9 +31,7 @@ func (r *Registry) Await(ctx context.Context, after Rev) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
-		r.mu.Lock()
-		heard, changed, listening := r.heard, r.changed, r.listening
-		r.mu.Unlock()
+		heard, changed, listening := r.hearing.news()
 		if !listening {
 			rev, err := r.store.Revision(ctx)
 			if err != nil {
@@ -105,7 +107,7 @@ func (r *Registry) wrote(rev Rev, err error, what string) error {
 	case errors.Is(err, ErrConflict):
 		return &Error{Reason: PreconditionFailed, Detail: what}
 	case err == nil:
-		r.hear(rev, false)
+		r.hear(rev)
 	}
 	return err
 }

@@ -84,6 +84,7 @@ func (r *Registry) compiledSchema(ctx context.Context, v *Version) (*compat.Sche
 	if c, ok := r.compiled.get(k); ok {
 		return c, nil
 	}
+	era := r.hearing.now()
 	schema, err := r.schema(ctx, k)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func (r *Registry) compiledSchema(ctx context.Context, v *Version) (*compat.Sche
 	if err != nil {
 		return nil, limitError(err)
 	}
-	r.compiled.put(k, c, valid.Size()+len(schema.Text))
+	r.hearing.keepForever(era, func() { r.compiled.put(k, c, valid.Size()+len(schema.Text)) })
 	return c, nil
 }
 

@@ -1,16 +1,14 @@
 package catalog
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // metrics is what a Registry counts.
 type metrics struct {
-	conflicts, hits, misses, deaf, dropped prometheus.Counter
-	judging                                prometheus.Histogram
-	all                                    []prometheus.Collector
+	conflicts, hits, misses, dropped prometheus.Counter
+	judging                          prometheus.Histogram
+	all                              []prometheus.Collector
 }
 
 func newMetrics(r *Registry) *metrics {
@@ -21,7 +19,6 @@ func newMetrics(r *Registry) *metrics {
 		conflicts: counter("conflicts_total", "Registrations that were judged again because something changed in between."),
 		hits:      counter("cache_hits_total", "Subjects and schemas that were read from memory."),
 		misses:    counter("cache_misses_total", "Subjects and schemas that were read from the store."),
-		deaf:      counter("deaf_seconds_total", "Time during which changes were not heard of, and reads passed through."),
 		dropped:   counter("report_rows_dropped_total", "Rows of reports about subjects or versions that are not there."),
 		judging: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "accord_catalog_judge_seconds", Help: "Time to judge one registration.",
@@ -30,20 +27,13 @@ func newMetrics(r *Registry) *metrics {
 	}
 	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "accord_catalog_revision_lag", Help: "Revisions heard of that the caches do not follow yet.",
-	}, func() float64 {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return float64(r.heard) - float64(min(r.applied, r.heard))
-	})
-	m.all = []prometheus.Collector{m.conflicts, m.hits, m.misses, m.deaf, m.dropped, m.judging, lag}
+	}, r.hearing.lag)
+	deaf := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "accord_catalog_deaf_seconds_total", Help: "Time during which changes were not heard of, and reads passed through.",
+	}, func() float64 { return r.hearing.deafness().Seconds() })
+	m.all = []prometheus.Collector{m.conflicts, m.hits, m.misses, m.dropped, deaf, m.judging, lag}
 	return m
 }
 
 // Collectors returns the metrics of the registry, to be registered once by whoever runs it.
 func (r *Registry) Collectors() []prometheus.Collector { return r.metrics.all }
-
-// silence counts the time from now until the store is heard again.
-func (m *metrics) silence() (heard func()) {
-	since := time.Now()
-	return func() { m.deaf.Add(time.Since(since).Seconds()) }
-}

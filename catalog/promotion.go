@@ -82,7 +82,7 @@ func (r *Registry) promote(ctx context.Context, name Name, q Promotion) (Registe
 	if err != nil {
 		return Registered{}, err
 	}
-	r.hear(rev, false)
+	r.hear(rev)
 	return Registered{Version: added[0], New: true, Warnings: p.warnings, Rev: rev}, nil
 }
 

@@ -8,7 +8,11 @@ import (
 
 // Subjects lists subjects, sorted by context and name; see Query.
 func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
-	return r.store.Subjects(ctx, q)
+	page, err := r.store.Subjects(ctx, q)
+	for i := range page {
+		r.hear(page[i].Head.Rev)
+	}
+	return page, err
 }
 
 // maxContextsTried is how many contexts a bare name is looked for in.
@@ -246,7 +250,7 @@ func (r *Registry) DeleteContext(ctx context.Context, context string) error {
 		return &Error{Reason: ContextNotEmpty, Name: scope}
 	}
 	if err == nil {
-		r.hear(rev, false)
+		r.hear(rev)
 	}
 	return err
 }

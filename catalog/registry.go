@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/accordhq/accord/compat"
 )
@@ -39,19 +38,18 @@ type Registry struct {
 	keys     keys
 	used     uses // of tokens
 	checker  compat.Checker
-	loading  flight[Key, *Schema]
+	loading  flight[loadKey, *Schema]
 	reading  flight[Name, *Subject]
 	queues   queues
 	judged   *judged
 	metrics  *metrics
+	hearing  hearing
+}
 
-	mu        sync.Mutex
-	listening bool          // guarded by mu, as all below
-	heard     Rev           // newest revision known
-	applied   Rev           // the caches hold nothing older than this
-	suspect   bool          // Run is to ask whether the store went back in time
-	changed   chan struct{} // closed and replaced whenever heard grows
-	bell      chan struct{} // asks Run to apply what was heard; one place
+// loadKey is a schema on its way from the store. Whoever asks after a purge does not join a reading from before it.
+type loadKey struct {
+	Key
+	era uint64
 }
 
 // New returns a Registry on a store, which stays the caller's to close.
@@ -70,281 +68,89 @@ func New(store Store, o Options) *Registry {
 		subjects: newLRU[Name, *Subject](MaxCachedSubjects),
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
 		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
-		changed:  make(chan struct{}),
-		bell:     make(chan struct{}, 1),
+		hearing:  newHearing(),
 	}
 	r.judged, r.metrics = newJudged(r.loadEntry), newMetrics(r)
 	return r
 }
 
-// How long Run waits before it listens again.
-const (
-	relistenFirst = 100 * time.Millisecond
-	relistenMost  = 5 * time.Second
-)
-
-// Run listens for changes until ctx ends, and returns its error. Without Run everything works, but each read of what
-// can change goes to the store.
-func (r *Registry) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	wg.Go(func() { r.apply(ctx) })
-	wg.Go(func() { r.keepUses(ctx) })
-	wait := relistenFirst
-	heard := r.metrics.silence()
-	for {
-		err := r.store.Watch(ctx, func(rev Rev) {
-			if heard != nil {
-				heard()
-				heard = nil
-			}
-			wait = relistenFirst
-			r.hear(rev, true)
-		})
-		r.deaf()
-		if heard == nil {
-			heard = r.metrics.silence()
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		r.log.Warn("not listening for changes; reads pass through to the store", "err", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		wait = min(2*wait, relistenMost)
-	}
-}
-
-// hear notes a revision. A bell comes from the store; else it is a write of our own.
-func (r *Registry) hear(rev Rev, bell bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if bell && !r.listening {
-		r.listening = true
-		if r.applied == 0 { // nothing was ever cached
-			r.applied = rev
-		}
-	}
-	if bell && rev < r.applied { // late, or of a restored backup: Run asks
-		r.suspect = true
-	}
-	if rev > r.heard {
-		r.heard = rev
-		close(r.changed)
-		r.changed = make(chan struct{})
-	}
-	select {
-	case r.bell <- struct{}{}:
-	default:
-	}
-}
-
-// forget drops all caches.
-func (r *Registry) forget() {
-	r.schemas.dropIf(func(Key) bool { return true })
-	r.guids.dropIf(func(string) bool { return true })
-	r.compiled.dropIf(func(Key) bool { return true })
-	r.subjects.dropIf(func(Name) bool { return true })
-	r.tokensChanged()
-}
-
-// deaf drops what can change: nobody would tell.
-func (r *Registry) deaf() {
-	r.mu.Lock()
-	r.listening = false
-	r.mu.Unlock()
-	r.subjects.dropIf(func(Name) bool { return true })
-}
-
-// apply reads the changes that were heard of and drops what they touch, so that caches may be used again.
-func (r *Registry) apply(ctx context.Context) {
-	for {
-		select {
-		case <-r.bell:
-		case <-ctx.Done():
-			return
-		}
-		for {
-			r.mu.Lock()
-			from, to, listening, suspect := r.applied, r.heard, r.listening, r.suspect
-			r.suspect = false
-			r.mu.Unlock()
-			if suspect {
-				r.checkTime(ctx, from)
-				continue
-			}
-			if !listening || from >= to {
-				break
-			}
-			changes, err := r.store.Changes(ctx, from, MaxPage)
-			if err != nil {
-				if ctx.Err() != nil {
-					return
-				}
-				r.log.Warn("changes cannot be read", "err", err)
-				select { // the next bell comes with the next listening
-				case <-time.After(relistenFirst):
-					continue
-				case <-ctx.Done():
-					return
-				}
-			}
-			for _, c := range changes {
-				r.drop(c)
-				to = max(to, c.Rev)
-			}
-			if len(changes) == MaxPage {
-				to = changes[MaxPage-1].Rev
-			}
-			r.mu.Lock()
-			r.applied = max(r.applied, to)
-			r.mu.Unlock()
-			// A subject read before the changes and cached after them would be stale: drop again now that
-			// nothing older than applied is taken in.
-			for _, c := range changes {
-				r.drop(c)
-			}
-			r.followChanges(ctx, changes)
-		}
-	}
-}
-
-// checkTime drops everything if the store no longer has a revision that it had: after a restored backup, or a failover
-// that lost commits, what is in memory may never have been.
-func (r *Registry) checkTime(ctx context.Context, known Rev) {
-	rev, err := r.store.Revision(ctx)
-	if err != nil || rev >= known { // a store that does not answer is deaf soon
-		return
-	}
-	r.log.Error("the store went back in time; everything in memory is dropped", "revision", uint64(rev), "known", uint64(known))
-	r.mu.Lock()
-	r.heard, r.applied = rev, rev
-	r.mu.Unlock()
-	r.forget()
-	r.judged.forget()
-}
-
-// drop forgets what a change touches.
-func (r *Registry) drop(c Change) {
-	switch c.Op {
-	case OpConfig, OpMode:
-		switch {
-		case c.Context == GlobalContext:
-			r.subjects.dropIf(func(Name) bool { return true })
-		case c.Subject == "":
-			r.subjects.dropIf(func(n Name) bool { return n.Context == c.Context })
-		default:
-			r.subjects.drop(c.Name)
-		}
-	case OpPurge:
-		r.schemas.drop(Key{Context: c.Context, ID: c.ID})
-		r.guids.drop(c.GUID)
-		r.compiled.drop(Key{Context: c.Context, ID: c.ID})
-		r.subjects.drop(c.Name)
-	case OpRegister, OpDelete, OpUndelete, OpLens:
-		r.subjects.drop(c.Name)
-	case OpToken, OpRevoke:
-		r.tokensChanged()
-	}
-}
-
-// Status says how the registry stands.
-type Status struct {
-	Listening bool // what can change is served from memory
-	Revision  Rev  // newest revision known
-}
-
-// Status never waits.
-func (r *Registry) Status() Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return Status{Listening: r.listening && r.applied >= r.heard, Revision: r.heard}
-}
-
-// Ping asks the store for its newest revision; Unavailable if it cannot be reached.
-func (r *Registry) Ping(ctx context.Context) (Rev, error) { return r.store.Revision(ctx) }
-
-type atLeastKey struct{}
-
-// AtLeast returns a context whose reads see every change up to rev, also on another replica than the one that wrote
-// it.
-func AtLeast(ctx context.Context, rev Rev) context.Context {
-	return context.WithValue(ctx, atLeastKey{}, rev)
-}
-
-// current says whether caches may answer a read.
-func (r *Registry) current(ctx context.Context) bool {
-	want, _ := ctx.Value(atLeastKey{}).(Rev)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.listening && r.applied >= r.heard && r.applied >= want
-}
-
 // subject reads a subject, from memory where that is as good. The result is shared: it must not be changed.
 func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
-	if !r.current(ctx) {
+	at, ok := r.hearing.current(ctx)
+	if !ok {
 		return r.freshSubject(ctx, name)
 	}
 	if s, ok := r.subjects.get(name); ok {
 		r.metrics.hits.Inc()
 		return s, nil
 	}
+	era := r.hearing.now()
 	s, err := r.reading.do(ctx, name, func(ctx context.Context) (*Subject, error) { return r.freshSubject(ctx, name) })
+	if err == nil && s.Head.Rev < at { // it joined a reading that began before what this question must see
+		s, err = r.freshSubject(ctx, name)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if len(s.Versions) > 0 { // that something does not exist is never kept
-		r.mu.Lock()
-		if r.listening && s.Head.Rev >= r.applied {
-			r.subjects.put(name, s, 1)
-		}
-		r.mu.Unlock()
+		r.hearing.keep(era, s.Head.Rev, func() { r.subjects.put(name, s, 1) })
 	}
 	return s, nil
 }
 
-// freshSubject reads a subject from the store.
+// freshSubject reads a subject from the store. What it shows was heard of from then on: no later answer is older.
 func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error) {
 	r.metrics.misses.Inc()
 	s, err := r.store.Subject(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	r.hear(s.Head.Rev)
 	return &s, nil
 }
 
-// schema reads a schema's text, from memory if it was seen before. The result is shared.
+// schema reads a schema's text, from memory if it was seen before. The result is shared. Whoever asks for a revision
+// that the caches do not follow yet reads through, since a purge may be among what they miss; while the store cannot
+// be reached, what was seen is served, because the text of an ID never changes.
 func (r *Registry) schema(ctx context.Context, k Key) (*Schema, error) {
 	if k.GUID != "" {
 		if known, ok := r.guids.get(k.GUID); ok {
 			k = known
 		}
 	}
-	if s, ok := r.schemas.get(Key{Context: k.Context, ID: k.ID}); ok && k.ID != 0 {
+	seen, ok := r.schemas.get(Key{Context: k.Context, ID: k.ID})
+	if ok = ok && k.ID != 0; ok && r.hearing.follows(ctx) {
 		r.metrics.hits.Inc()
-		return s, nil
+		return seen, nil
 	}
-	return r.loading.do(ctx, k, func(ctx context.Context) (*Schema, error) {
+	era := r.hearing.now()
+	load := func(ctx context.Context) (*Schema, error) {
 		r.metrics.misses.Inc()
 		stored, err := r.store.Schema(ctx, k)
 		if err != nil {
 			return nil, err
 		}
-		r.keep(&stored.Schema)
+		r.keep(era, &stored.Schema)
 		return &stored.Schema, nil
-	})
+	}
+	if !ok {
+		return r.loading.do(ctx, loadKey{k, era}, load)
+	}
+	s, err := load(ctx)
+	if errors.Is(err, Unavailable) {
+		r.metrics.hits.Inc()
+		return seen, nil
+	}
+	return s, err
 }
 
-// keep remembers a schema.
-func (r *Registry) keep(s *Schema) {
+// keep remembers a schema that was read in an era.
+func (r *Registry) keep(era uint64, s *Schema) {
 	k := Key{Context: s.Context, ID: s.ID}
-	r.schemas.put(k, s, len(s.Text)+512)
-	r.guids.put(s.GUID, k, 1)
+	r.hearing.keepForever(era, func() {
+		r.schemas.put(k, s, len(s.Text)+512)
+		r.guids.put(s.GUID, k, 1)
+	})
 }
 
 // isEnded says that an error is the end of some context.

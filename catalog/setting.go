@@ -92,7 +92,7 @@ func (r *Registry) setPolicy(ctx context.Context, scope Scope, patch Patch) (Pol
 		return p, &Error{Reason: PreconditionFailed, Name: scope}
 	}
 	if err == nil {
-		r.hear(rev, false)
+		r.hear(rev)
 	}
 	return p, err
 }

@@ -50,9 +50,11 @@ type Store interface {
 	Changes(ctx context.Context, after Rev, limit int) ([]Change, error)
 	// Revision returns the newest revision.
 	Revision(ctx context.Context) (Rev, error)
-	// Watch calls ring once when it has begun to listen and then after each commit, with the newest revision known, and
-	// blocks until ctx ends (its error) or a commit may have been missed (ErrDeaf, wrapped). ring must not block.
-	Watch(ctx context.Context, ring func(Rev)) error
+	// Watch calls ring once when it has begun to listen, then after each commit, and at least every ListenPing, with the
+	// newest revision known, and blocks until ctx ends (its error) or a commit may have been missed (ErrDeaf, wrapped). A
+	// bell that comes late is left out: revisions only fall when the store has gone back in time. asOf, where it is not
+	// zero, is a moment at which nothing newer than rev had been committed. ring must not block.
+	Watch(ctx context.Context, ring func(rev Rev, asOf time.Time)) error
 	// Close releases the database. No method may be called after it.
 	Close() error
 

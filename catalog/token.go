@@ -77,7 +77,7 @@ func (r *Registry) CreateToken(ctx context.Context, user string, grants []Grant,
 		return "", t, err
 	}
 	t.At, t.By = time.Now().UTC(), AuthorOf(ctx).By
-	r.hear(rev, false)
+	r.hear(rev)
 	r.tokensChanged()
 	return secret, t, nil
 }
@@ -101,7 +101,7 @@ func checkToken(user string, grants []Grant) error {
 func (r *Registry) RevokeToken(ctx context.Context, id string) error {
 	rev, err := r.store.RevokeToken(ctx, id)
 	if err == nil {
-		r.hear(rev, false)
+		r.hear(rev)
 		r.tokensChanged()
 	}
 	return err
@@ -177,9 +177,9 @@ func (r *Registry) askToken(ctx context.Context, hash string, was *heldToken) (*
 
 // appliedRev is the revision that the caches have taken in.
 func (r *Registry) appliedRev() Rev {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.applied
+	r.hearing.mu.Lock()
+	defer r.hearing.mu.Unlock()
+	return r.hearing.applied
 }
 
 // keys is what is known of whether a token was ever made.
@@ -219,7 +219,7 @@ func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 
 // tokensChanged forgets what may have changed.
 func (r *Registry) tokensChanged() {
-	r.tokens.dropIf(func(string) bool { return true })
+	r.tokens.clear()
 	r.keys.mu.Lock()
 	r.keys.stale = true
 	r.keys.mu.Unlock()

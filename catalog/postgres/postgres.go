@@ -8,13 +8,12 @@ package postgres
 
 import (
 	"context"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
-	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
@@ -23,97 +22,79 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-//go:embed migration/*.sql
-var migrations embed.FS
-
 // Store is a catalog.Store in one database.
 type Store struct {
-	pool   *pgxpool.Pool
-	listen *pgx.ConnConfig
-	ping   time.Duration
+	pool   *line
+	direct *pgx.ConnConfig
+	lost   atomic.Bool // a listening connection was there before
 }
 
 var _ catalog.Store = (*Store)(nil)
-
-// ListenPing is how often a listening connection asks for the newest revision, and how long it waits for the answer.
-const ListenPing = time.Second
 
 const (
 	connectionsPerCore = 4
 	minConnections     = 8
 	statementTimeout   = 5 * time.Second
-	// migrationLock is taken while tables are made; the write lock of the functions is another.
-	migrationLock = 7021786411920094
 )
 
+// Options are the settings of a Store; the zero value is right where no pooler stands before the database.
+type Options struct {
+	// Direct is the URL of a connection that is used to listen and to migrate, where the store's own goes through a
+	// pooler that lends connections by the transaction; "" = the store's own.
+	Direct string
+	// KeepTables leaves the tables as they are: Open fails where a migration is missing.
+	KeepTables bool
+}
+
 // Open connects to a postgres:// URL, and makes or updates the tables, one process at a time.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return Options{}.Open(ctx, url) }
+
+// Open is the package's Open with these settings.
+func (o Options) Open(ctx context.Context, url string) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("the store's URL cannot be read") // the error below would show the password
+		return nil, errURL
 	}
-	if config.ConnConfig.RuntimeParams["statement_timeout"] == "" {
-		config.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
+	direct := config.ConnConfig.Copy()
+	if o.Direct != "" {
+		if direct, err = pgx.ParseConfig(o.Direct); err != nil {
+			return nil, errURL
+		}
 	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "accord"
+	if config.ConnConfig.RuntimeParams["statement_timeout"] == "" { // not a parameter of ours: poolers refuse it
+		limit := fmt.Sprintf("SET statement_timeout = %d", statementTimeout.Milliseconds())
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, limit)
+			return err
+		}
 	}
-	config.MaxConns = int32(max(minConnections, connectionsPerCore*runtime.GOMAXPROCS(0)))
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = statementTimeout
+	for _, c := range []*pgx.ConnConfig{config.ConnConfig, direct} {
+		if c.RuntimeParams["application_name"] == "" {
+			c.RuntimeParams["application_name"] = "accord"
+		}
+		if c.ConnectTimeout == 0 {
+			c.ConnectTimeout = statementTimeout
+		}
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if !strings.Contains(url, "pool_max_conns=") {
+		config.MaxConns = int32(max(minConnections, connectionsPerCore*runtime.GOMAXPROCS(0)))
+	}
+	if err := migrate(ctx, direct, o.KeepTables); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	pool, err := newLine(ctx, config)
 	if err != nil {
 		return nil, wrap(ctx, "connect", err)
 	}
-	s := &Store{pool: pool, listen: config.ConnConfig.Copy(), ping: ListenPing}
-	if err := s.migrate(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("open the store: %w", err)
-	}
-	return s, nil
+	return &Store{pool: pool, direct: direct}, nil
 }
+
+var errURL = errors.New("the store's URL cannot be read") // the error below would show the password
 
 // Close ends all connections; it waits for those in use.
 func (s *Store) Close() error {
 	s.pool.Close()
 	return nil
-}
-
-// migrate runs the scripts that the database has not seen.
-func (s *Store) migrate(ctx context.Context) error {
-	scripts, err := fs.Glob(migrations, "migration/*.sql") // sorted
-	if err != nil {
-		return err
-	}
-	return wrap(ctx, "migrate", pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf("SELECT set_config('statement_timeout', '60s', true), pg_advisory_xact_lock(%d)", migrationLock)); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS accord; CREATE TABLE IF NOT EXISTS accord.migrations (n integer PRIMARY KEY, name text NOT NULL)"); err != nil {
-			return err
-		}
-		var done int
-		if err := tx.QueryRow(ctx, "SELECT coalesce(max(n), 0) FROM accord.migrations").Scan(&done); err != nil {
-			return err
-		}
-		for i, name := range scripts {
-			if i < done {
-				continue
-			}
-			script, err := migrations.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, string(script)); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			if _, err := tx.Exec(ctx, "INSERT INTO accord.migrations VALUES ($1, $2)", i+1, name); err != nil {
-				return err
-			}
-		}
-		return nil // a newer database only has more than this program knows
-	}))
 }
 
 // refusals are the SQLSTATEs of our own functions.

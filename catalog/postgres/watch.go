@@ -11,63 +11,97 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// goodbye is how long a connection that may be dead is given to close: nobody hears of the deafness before.
-const goodbye = 50 * time.Millisecond
+const (
+	// askPatience is how long an answer to the question for the newest revision may take: with ListenPing and goodbye it
+	// stays below catalog.MaxStale.
+	askPatience = 900 * time.Millisecond
+	// listenPatience is how long it may take to connect and to begin to listen.
+	listenPatience = 2 * time.Second
+	// goodbye is how long a connection that may be dead is given to close: nobody hears of the deafness before.
+	goodbye = 50 * time.Millisecond
+)
 
 // Watch listens on a connection of its own. Every ListenPing it also asks for the newest revision over that same
-// connection: a connection that does not answer in time, or a bell that did not ring for what the answer shows, is
-// deafness.
-func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
-	conn, err := pgx.ConnectConfig(ctx, s.listen.Copy())
+// connection, however many bells ring: one that does not answer in time is deafness, and an answer proves that nothing
+// was missed.
+func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev, time.Time)) error {
+	conn, err := s.listen(ctx)
+	if s.lost.Swap(true) { // a watch ended before this one: are the other connections alive?
+		s.pool.doubt(ctx)
+	}
 	if err != nil {
-		return wrap(ctx, "listen", err)
+		return err
 	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
 		conn.Close(ending)
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN accord"); err != nil {
-		return wrap(ctx, "listen", err)
-	}
-	heard, err := s.ask(ctx, conn)
-	if err != nil {
-		return err
-	}
-	ring(heard)
+	heard := catalog.Rev(0)
 	for {
-		n, err := s.wait(ctx, conn)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			return fmt.Errorf("listen: %w: %w", err, catalog.ErrDeaf)
-		case n > 0:
-			heard = max(heard, n)
-			ring(n)
-			continue
-		}
-		newest, err := s.ask(ctx, conn)
+		asked := time.Now()
+		newest, err := ask(ctx, conn)
 		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("listen: %w: %w", err, catalog.ErrDeaf)
+			return deaf(ctx, err)
 		}
-		if newest != heard { // its bell may still be on the way; ringing twice does no harm, and going back must be told
-			heard = newest
-			ring(newest)
+		heard = newest // its bell may still be on the way; lower than before: the store went back in time
+		ring(heard, asked)
+		for next := asked.Add(catalog.ListenPing); ; {
+			bell, err := wait(ctx, conn, next)
+			if err != nil {
+				return deaf(ctx, err)
+			}
+			if bell == 0 {
+				break
+			}
+			if bell > heard { // else the answer came before the bell
+				heard = bell
+				ring(heard, time.Time{})
+			}
 		}
 	}
 }
 
-// wait waits for one bell, at most ListenPing; 0 if there was none.
-func (s *Store) wait(ctx context.Context, conn *pgx.Conn) (catalog.Rev, error) {
-	waiting, cancel := context.WithTimeout(ctx, s.ping)
+// listen opens a connection that listens. Behind a pooler, which lends connections by the transaction, LISTEN reaches
+// nobody: it is told by the process that a pooler makes up, which is not the one that answers.
+func (s *Store) listen(ctx context.Context) (*pgx.Conn, error) {
+	connecting, cancel := context.WithTimeout(ctx, listenPatience)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(connecting, s.direct.Copy())
+	if err != nil {
+		return nil, wrap(ctx, "listen", err)
+	}
+	var pid uint32
+	if _, err = conn.Exec(connecting, "LISTEN accord"); err == nil {
+		err = conn.QueryRow(connecting, "SELECT pg_backend_pid()").Scan(&pid)
+	}
+	if err == nil && pid != conn.PgConn().PID() {
+		err = errPooled
+	}
+	if err != nil {
+		conn.Close(connecting)
+		return nil, deaf(ctx, err)
+	}
+	return conn, nil
+}
+
+var errPooled = errors.New("a pooler stands before the database, and changes cannot be heard through it: name a direct connection (--store-direct)")
+
+// deaf says why changes are not heard.
+func deaf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("listen: %w: %w", err, catalog.ErrDeaf)
+}
+
+// wait waits for one bell until a moment; 0 if there was none.
+func wait(ctx context.Context, conn *pgx.Conn, until time.Time) (catalog.Rev, error) {
+	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	n, err := conn.WaitForNotification(waiting)
 	if err != nil {
-		if errors.Is(waiting.Err(), context.DeadlineExceeded) && !conn.IsClosed() {
+		if errors.Is(waiting.Err(), context.DeadlineExceeded) && ctx.Err() == nil && !conn.IsClosed() {
 			return 0, nil
 		}
 		return 0, err
@@ -77,8 +111,8 @@ func (s *Store) wait(ctx context.Context, conn *pgx.Conn) (catalog.Rev, error) {
 }
 
 // ask asks for the newest revision over the listening connection.
-func (s *Store) ask(ctx context.Context, conn *pgx.Conn) (rev catalog.Rev, err error) {
-	asking, cancel := context.WithTimeout(ctx, max(s.ping, time.Second))
+func ask(ctx context.Context, conn *pgx.Conn) (rev catalog.Rev, err error) {
+	asking, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	err = conn.QueryRow(asking, revisionQuery).Scan(&rev)
 	return rev, err

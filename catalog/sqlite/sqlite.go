@@ -31,7 +31,8 @@ type Store struct {
 	unlock      func() error
 
 	mu       sync.Mutex
-	watchers map[chan catalog.Rev]struct{} // guarded by mu
+	watchers map[chan struct{}]struct{} // guarded by mu
+	newest   catalog.Rev                // guarded by mu: of the commits that rang
 	closed   chan struct{}
 }
 
@@ -48,7 +49,7 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{unlock: unlock, watchers: map[chan catalog.Rev]struct{}{}, closed: make(chan struct{})}
+	s := &Store{unlock: unlock, watchers: map[chan struct{}]struct{}{}, closed: make(chan struct{})}
 	if err := s.open(ctx, file); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", file, err)
@@ -74,7 +75,8 @@ func (s *Store) open(ctx context.Context, file string) error {
 	}
 	s.read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	s.read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
-	return s.read.PingContext(ctx)
+	s.newest, err = s.Revision(ctx)
+	return err
 }
 
 // migrate runs the scripts that the file has not seen; user_version counts them.

@@ -3,13 +3,14 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/accordhq/accord/catalog"
 )
 
 // Watch listens to the commits of this process, which are all there are. It misses none.
-func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
-	bell := make(chan catalog.Rev, 1)
+func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev, time.Time)) error {
+	bell := make(chan struct{}, 1)
 	s.mu.Lock()
 	s.watchers[bell] = struct{}{}
 	s.mu.Unlock()
@@ -18,15 +19,16 @@ func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
 		delete(s.watchers, bell)
 		s.mu.Unlock()
 	}()
-	rev, err := s.Revision(ctx)
-	if err != nil {
-		return err
-	}
-	ring(rev)
+	ping := time.NewTicker(catalog.ListenPing)
+	defer ping.Stop()
 	for {
+		s.mu.Lock()
+		rev, now := s.newest, time.Now()
+		s.mu.Unlock()
+		ring(rev, now)
 		select {
-		case rev := <-bell:
-			ring(rev)
+		case <-bell:
+		case <-ping.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.closed:
@@ -35,16 +37,17 @@ func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev)) error {
 	}
 }
 
-// ring tells every watcher about a commit; a revision that nobody has taken yet is replaced by the newer one.
+// ring tells every watcher about a commit. The commit before it may ring later, since the next writer does not wait for
+// the bell: what is told is the newest revision, which never falls.
 func (s *Store) ring(rev catalog.Rev) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.newest = max(s.newest, rev)
 	for bell := range s.watchers {
 		select {
-		case <-bell:
-		default:
+		case bell <- struct{}{}:
+		default: // it rings already
 		}
-		bell <- rev // only ring sends, under the lock, so there is room
 	}
 }
 

@@ -79,7 +79,7 @@ func testWatch(t *testing.T, s catalog.Store) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	bell := make(chan catalog.Rev, 100)
 	done := make(chan error, 1)
-	go func() { done <- s.Watch(ctx, func(rev catalog.Rev) { bell <- rev }) }()
+	go func() { done <- s.Watch(ctx, func(rev catalog.Rev, _ time.Time) { bell <- rev }) }()
 	await := func(least catalog.Rev) {
 		t.Helper()
 		deadline := time.After(10 * time.Second)

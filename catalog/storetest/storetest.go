@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"tokens":           testTokens,
 		"writers":          testWriters,
 		"watch":            testWatch,
+		"bells":            testBells,
 		"documents":        testDocuments,
 		"usage":            testUsage,
 		"rejections":       testRejections,

@@ -96,3 +96,61 @@ func testWriters(t *testing.T, s catalog.Store) {
 	}
 	t.Logf("%d writers, %d appends, %d lost swaps", writers, writers*each, conflicts.Load())
 }
+
+// testBells rings for many writers at once: a commit that rings late, after its successor, must not be told as the
+// newest, since a revision that falls means that the store went back in time.
+func testBells(t *testing.T, s catalog.Store) {
+	const writers, each = 16, 50
+	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	var rung []catalog.Rev
+	done := make(chan error, 1)
+	began := make(chan struct{}, 1)
+	go func() {
+		done <- s.Watch(ctx, func(rev catalog.Rev, asOf time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			rung = append(rung, rev)
+			if len(rung) == 1 {
+				began <- struct{}{}
+			}
+			if time.Since(asOf) > time.Minute && !asOf.IsZero() {
+				t.Errorf("bell %d is a proof of %s", rev, asOf)
+			}
+		})
+	}()
+	<-began
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				if _, _, err := s.SetPolicy(ctx, name(fmt.Sprintf("s%d", w)), catalog.Patch{Set: catalog.Config{Alias: fmt.Sprint(i)}}); err != nil {
+					t.Errorf("SetPolicy = %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	newest, err := s.Revision(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		mu.Lock()
+		last := rung[len(rung)-1]
+		mu.Unlock()
+		if last == newest {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the last bell is %d, want %d", last, newest)
+		}
+	}
+	cancel()
+	<-done
+	for i := 1; i < len(rung); i++ {
+		if rung[i] < rung[i-1] {
+			t.Errorf("bell %d came after %d", rung[i], rung[i-1])
+		}
+	}
+}
