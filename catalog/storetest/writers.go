@@ -100,7 +100,7 @@ func testWriters(t *testing.T, s catalog.Store) {
 // testBells rings for many writers at once: a commit that rings late, after its successor, must not be told as the
 // newest, since a revision that falls means that the store went back in time.
 func testBells(t *testing.T, s catalog.Store) {
-	const writers, each = 16, 50
+	const writers, each = 16, 30
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
 	var rung []catalog.Rev
