@@ -22,14 +22,22 @@ func TestParse(t *testing.T) {
 	if _, err := compat.ParseLevel("BACKWARDS"); err == nil || !strings.Contains(err.Error(), "FULL_TRANSITIVE") {
 		t.Errorf("ParseLevel(BACKWARDS) = %v, want an error that names the levels", err)
 	}
-	for _, s := range []string{"", "semantic", "SEMANTIC"} {
-		if p, err := compat.ParsePolicy(s); p != compat.Semantic || err != nil {
-			t.Errorf("ParsePolicy(%q) = %v, %v", s, p, err)
+	for s, want := range map[string]compat.Policy{
+		"": compat.Semantic, "semantic": compat.Semantic,
+		"strict": compat.ConfluentStrict, "LENIENT": compat.ConfluentLenient, "confluent_strict": compat.ConfluentStrict, "CONFLUENT_LENIENT": compat.ConfluentLenient,
+	} {
+		if p, err := compat.ParsePolicy(s); p != want || err != nil {
+			t.Errorf("ParsePolicy(%q) = %v, %v; want %v", s, p, err, want)
 		}
 	}
-	for _, s := range []string{"STRICT", "LENIENT", "SEMANTIC_DECLARED", "SEMANTIC_UPCAST", "LOGICAL", "anything"} {
-		if _, err := compat.ParsePolicy(s); err == nil || !strings.Contains(err.Error(), s) {
-			t.Errorf("ParsePolicy(%q) = %v, want an error that names it", s, err)
+	for _, s := range []string{"LOGICAL", "anything", "CONFLUENT_", "CONFLUENT_LOGICAL"} {
+		if _, err := compat.ParsePolicy(s); err == nil || !strings.Contains(err.Error(), s) || !strings.Contains(err.Error(), "CONFLUENT_LENIENT") {
+			t.Errorf("ParsePolicy(%q) = %v, want an error that names it and the policies", s, err)
+		}
+	}
+	for _, p := range compat.Policies() {
+		if got, err := compat.ParsePolicy(p.String()); got != p || err != nil {
+			t.Errorf("ParsePolicy(%s) = %v, %v", p, got, err)
 		}
 	}
 }

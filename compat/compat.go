@@ -162,6 +162,7 @@ type Options struct {
 	Samples [][]byte // real events, tried first; at most MaxSamples are
 	Budget  Budget
 	All     bool // Check: go on after the first version that fails
+	Also    bool // Check: of the versions whose changes are listed, say what the other policies answer
 }
 
 // Counterexample is an event that the writer's schema accepts and the reader's rejects, confirmed by the validator.
@@ -197,8 +198,14 @@ type Result struct {
 // Checker answers questions and remembers answers. The zero value works. Safe for concurrent use.
 type Checker struct {
 	mu    sync.Mutex
-	cache map[[64]byte]*cached
+	cache map[resultKey]*cached
 	clock uint64
+}
+
+// resultKey is the identity of both sides and the question.
+type resultKey struct {
+	left, right [32]byte
+	policy      Policy
 }
 
 type cached struct {
@@ -209,15 +216,19 @@ type cached struct {
 // MaxCachedResults bounds a Checker's memory of answers.
 const MaxCachedResults = 4_096
 
-// Contains answers whether every event that old accepts is accepted by next. Without samples and with the default
-// budget the answer is remembered. A context that ends gives Undecided with ReasonTimeout.
+// Contains answers whether every event that old accepts is accepted by next; under SemanticDeclared every event of
+// Close(old), under SemanticUpcast every event as Fill makes it. Confluent's policies ask as Semantic does: their rules
+// are asked by Check. Without samples and with the default budget the answer is remembered. A context that ends gives
+// Undecided with ReasonTimeout.
 func (c *Checker) Contains(ctx context.Context, old, next *Schema, o Options) Result {
 	return c.contains(ctx, old, next, o, DirectionBackward)
 }
 
 func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, d Direction) Result {
+	gate := o.Policy
+	o.Policy = o.Policy.question(d)
 	cacheable := len(o.Samples) == 0 && o.Budget == Budget{} && c != nil
-	k := [64]byte(append(append(make([]byte, 0, 64), left.identity[:]...), right.identity[:]...))
+	k := resultKey{left.identity, right.identity, o.Policy}
 	if cacheable {
 		c.mu.Lock()
 		e, ok := c.cache[k]
@@ -226,7 +237,7 @@ func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, 
 			e.used = c.clock
 			r := e.result
 			c.mu.Unlock()
-			return r.directed(d)
+			return r.directed(d, gate)
 		}
 		c.mu.Unlock()
 	}
@@ -234,15 +245,15 @@ func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, 
 	if cacheable && r.Reason != ReasonTimeout {
 		c.keep(k, r)
 	}
-	return r.directed(d)
+	return r.directed(d, gate)
 }
 
 // keep stores an answer and drops the eighth that was used least recently when there are too many.
-func (c *Checker) keep(k [64]byte, r Result) {
+func (c *Checker) keep(k resultKey, r Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cache == nil {
-		c.cache = map[[64]byte]*cached{}
+		c.cache = map[resultKey]*cached{}
 	}
 	c.clock++
 	c.cache[k] = &cached{r, c.clock}
@@ -257,8 +268,10 @@ func (c *Checker) keep(k [64]byte, r Result) {
 	}
 }
 
-// directed is the result with its event's direction said; the counterexample is the caller's own copy.
-func (r Result) directed(d Direction) Result {
+// directed is the result with its event's direction and the policy of its asker said; the counterexample is the caller's
+// own copy.
+func (r Result) directed(d Direction, p Policy) Result {
+	r.Policy = p
 	if r.Counterexample != nil {
 		x := *r.Counterexample
 		x.Direction = d
@@ -274,7 +287,6 @@ func decide(ctx context.Context, old, next *Schema, o Options) (r Result) {
 		if p := recover(); p != nil {
 			r = Result{Verdict: Undecided, Reason: ReasonInternal, Detail: fmt.Sprintf("%v", p)}
 		}
-		r.Policy = o.Policy
 		if q.search != nil {
 			r.Spent = q.search.spent
 		}

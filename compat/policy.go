@@ -2,39 +2,56 @@ package compat
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // Policy is the question that gates. The zero value is Semantic.
 type Policy uint8
 
-// Semantic asks for containment of the schemas as they are: every event that the left side accepts is accepted by
-// the right side.
+// The policies. Semantic: every event that the left side accepts is accepted by the right side. SemanticDeclared: every
+// event of the left side that sends declared members only (Close). SemanticUpcast: every event of the left side, after
+// the reader has filled in the defaults of the right side (Fill). ConfluentStrict and ConfluentLenient: the rules of the
+// Confluent Schema Registry, which compare the texts by structure and so may refuse what is safe and miss what breaks.
 const (
 	Semantic Policy = iota
+	SemanticDeclared
+	SemanticUpcast
+	ConfluentStrict
+	ConfluentLenient
 )
 
-var policyNames = []string{Semantic: "SEMANTIC"}
+var policyNames = []string{
+	Semantic:         "SEMANTIC",
+	SemanticDeclared: "SEMANTIC_DECLARED",
+	SemanticUpcast:   "SEMANTIC_UPCAST",
+	ConfluentStrict:  "CONFLUENT_STRICT",
+	ConfluentLenient: "CONFLUENT_LENIENT",
+}
 
-// knownPolicies are words that other registries and later versions of this one give a meaning; each is refused by
-// name, so that nobody believes it is in force.
-var knownPolicies = []string{"SEMANTIC_DECLARED", "SEMANTIC_UPCAST", "STRICT", "LENIENT", "CONFLUENT_STRICT", "CONFLUENT_LENIENT", "LOGICAL"}
+// Policies returns all policies, Semantic first.
+func Policies() []Policy {
+	return []Policy{Semantic, ConfluentStrict, ConfluentLenient}
+}
 
-// ParsePolicy reads a policy's name in any letter case; the empty string is Semantic. A policy that exists elsewhere
-// but is not judged here is refused with an error that says so.
+// ParsePolicy reads a policy's name in any letter case; the empty string is Semantic. STRICT and LENIENT are Confluent's
+// names of ConfluentStrict and ConfluentLenient. The error names the policies; LOGICAL, which Confluent has for other
+// kinds of schemas, is refused like every other word.
 func ParsePolicy(s string) (Policy, error) {
 	up := strings.ToUpper(s)
-	if up == "" {
+	switch up {
+	case "":
 		return Semantic, nil
+	case "STRICT", "LENIENT":
+		up = "CONFLUENT_" + up
 	}
-	if i := slices.Index(policyNames, up); i >= 0 {
-		return Policy(i), nil
+	var names []string
+	for _, p := range Policies() {
+		if p.String() == up {
+			return p, nil
+		}
+		names = append(names, p.String())
 	}
-	if slices.Contains(knownPolicies, up) {
-		return Semantic, fmt.Errorf("compatibility policy %s is not supported: only %s is judged", up, strings.Join(policyNames, ", "))
-	}
-	return Semantic, fmt.Errorf("compatibility policy %q is not one of %s", s, strings.Join(policyNames, ", "))
+	return Semantic, fmt.Errorf("compatibility policy %q is not one of %s; STRICT and LENIENT stand for the last two", s, strings.Join(names, ", "))
 }
 
 // String is the policy's name in capitals.
@@ -43,6 +60,26 @@ func (p Policy) String() string {
 		return policyNames[p]
 	}
 	return fmt.Sprintf("Policy(%d)", uint8(p))
+}
+
+// Confluent reports whether the policy gates by Confluent's rules instead of a verdict.
+func (p Policy) Confluent() bool { return p == ConfluentStrict || p == ConfluentLenient }
+
+// question is what a direction is asked under the policy: no lens fills defaults on the way down, and Confluent's rules
+// are no question about events.
+func (p Policy) question(d Direction) Policy {
+	if p.Confluent() || p == SemanticUpcast && d == DirectionForward {
+		return Semantic
+	}
+	return p
+}
+
+// Word is how Confluent's clients know the policy: STRICT or LENIENT; "" for those that they do not know.
+func (p Policy) Word() string {
+	if !p.Confluent() {
+		return ""
+	}
+	return strings.TrimPrefix(p.String(), "CONFLUENT_")
 }
 
 // MarshalText is String.

@@ -71,8 +71,8 @@ var bounds = []bound{
 	{"min-items", "minItems", false, "array", "1", "2", "[0]", "MIN_ITEMS"},
 	{"max-properties", "maxProperties", true, "object", "1", "2", `{"a":0,"b":0}`, "MAX_PROPERTIES"},
 	{"min-properties", "minProperties", false, "object", "1", "2", `{"a":0}`, "MIN_PROPERTIES"},
-	{"max-contains", "maxContains", true, "array", "1", "2", "[0,0]", ""},
-	{"min-contains", "minContains", false, "array", "2", "3", "[0,0]", ""},
+	{"max-contains", "maxContains", true, "array", "1", "2", "[0,0]", "MAX_CONTAINS"},
+	{"min-contains", "minContains", false, "array", "2", "3", "[0,0]", "MIN_CONTAINS"},
 }
 
 func boundRules() (out []Rule) {
