@@ -133,10 +133,15 @@ type Version struct {
 	By     string
 }
 
-// Mark says that a version was let in without a judgement.
+// Mark says that a version was let in without a judgement, or by rules where the judgement says otherwise.
 type Mark struct {
 	Forced   bool `json:"forced,omitempty"`   // it was left out on request
 	Imported bool `json:"imported,omitempty"` // it came with its own ID
+	// Policy is the one of Confluent's that let it in, Verdict (incompatible or undecided) what SEMANTIC says of the
+	// versions Against, newest first. All are empty if they agree.
+	Policy  string `json:"policy,omitempty"`
+	Verdict string `json:"verdict,omitempty"`
+	Against []int  `json:"against,omitempty"`
 }
 
 // StoredLens is the step from the version below to the version that carries it.

@@ -30,8 +30,11 @@ func (j Judgement) Summary() string {
 		return "compatible"
 	}
 	for _, p := range j.Report.Against {
-		if slices.Contains(j.Carried, p.Number) || p.Result.Verdict == compat.Compatible {
+		if slices.Contains(j.Carried, p.Number) || p.Passes {
 			continue
+		}
+		if refused := compat.Refused(p.Rules); len(refused) > 0 {
+			return fmt.Sprintf("version %d, %s: %s at %s is refused by %s", p.Number, refused[0].Direction, refused[0].Type, refused[0].Path, j.Report.Policy)
 		}
 		if p.Result.Verdict == compat.Undecided {
 			return fmt.Sprintf("undecided against version %d: %s", p.Number, p.Result.Detail)
@@ -41,6 +44,27 @@ func (j Judgement) Summary() string {
 		}
 	}
 	return "incompatible"
+}
+
+// mark is what a version keeps when Confluent's rules let it in where SEMANTIC does not; nil if they agree.
+func (j *Judgement) mark() *Mark {
+	if !j.Report.Policy.Confluent() {
+		return nil
+	}
+	var m *Mark
+	for _, p := range j.Report.Against {
+		if p.Result.Verdict == compat.Compatible || slices.Contains(j.Carried, p.Number) {
+			continue
+		}
+		if m == nil {
+			m = &Mark{Policy: j.Report.Policy.String(), Verdict: p.Result.Verdict.String()}
+		}
+		if p.Result.Verdict == compat.Incompatible {
+			m.Verdict = p.Result.Verdict.String()
+		}
+		m.Against = append(m.Against, p.Number)
+	}
+	return m
 }
 
 // plain is the level as compat knows it.
@@ -161,7 +185,7 @@ func (r *Registry) compare(ctx context.Context, level Level, policy string, next
 	if err != nil {
 		return compat.Report{}, &Error{Reason: InvalidCompatibility, Detail: err.Error()}
 	}
-	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: level.upcastable()}), nil
+	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: level.upcastable(), Also: true}), nil
 }
 
 // judge judges a proposal against versions of its subject. lens is the step from the subject's last version, nil if
@@ -199,8 +223,11 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 		}
 	}
 	for _, pair := range j.Report.Against {
-		if pair.Result.Vacuous {
-			j.Warnings = append(j.Warnings, fmt.Sprintf("version %d accepts no event at all", pair.Number))
+		for _, warning := range pair.Warnings() {
+			if warning == compat.WarningVacuous {
+				warning = fmt.Sprintf("version %d accepts no event at all", pair.Number)
+			}
+			j.Warnings = append(j.Warnings, warning)
 		}
 	}
 	return j, nil
@@ -228,6 +255,9 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 		return &Incompatible{Name: s.Name, Report: j}
 	}
 	p.warnings = append(p.warnings, j.Warnings...)
+	if v.Mark == nil {
+		v.Mark = j.mark()
+	}
 	if lens != nil {
 		report, err := json.Marshal(j.Lens)
 		if err != nil {

@@ -193,7 +193,7 @@ func (r *Registry) carry(ctx context.Context, s *Subject, next *compat.Schema, l
 	}
 	passes := true
 	for _, pair := range j.Report.Against {
-		if pair.Result.Verdict == compat.Compatible {
+		if pair.Passes {
 			continue
 		}
 		if !reachable {

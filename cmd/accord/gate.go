@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/compat"
@@ -50,10 +51,22 @@ func (c *checker) judge(ctx context.Context, f *catalog.Folder, v catalog.Schema
 
 // pairing turns one refused comparison into findings: one for each change that breaks by itself, else one for all.
 func (c *checker) pairing(f *catalog.Folder, v catalog.SchemaFile, level string, pair compat.Pairing) {
-	if pair.Result.Verdict == compat.Compatible {
+	if pair.Passes {
 		return
 	}
 	base := finding{Severity: catalog.SeverityError, Subject: f.Subject, From: pair.Number, To: v.Number, Level: level}
+	if refused := compat.Refused(pair.Rules); len(refused) > 0 {
+		for _, d := range refused {
+			one := base
+			one.Rule, one.Pointer = strings.ToLower(strings.ReplaceAll(d.Type, "_", "-")), strings.TrimPrefix(d.Path, "#")
+			one.Message = fmt.Sprintf("%s refuses %s at %s; SEMANTIC says %s", pair.Result.Policy, d.Type, d.Path, pair.Result.Verdict)
+			if x := pair.Result.Counterexample; x != nil {
+				one.Counterexample = x.Event
+			}
+			c.find(one, v.Path, v.Text)
+		}
+		return
+	}
 	if pair.Result.Verdict == compat.Undecided {
 		base.Rule, base.Severity = "undecided", severityOfUndecided(c.tree.Project.Gate.Undecided)
 		base.Message = fmt.Sprintf("undecided, which counts as not compatible: %s: %s", pair.Result.Reason, pair.Result.Detail)

@@ -16,10 +16,12 @@ import (
 const (
 	MaxMessageEvent  = 1 << 10  // bytes; the whole event is in counterexample
 	MaxMessageSchema = 10 << 10 // bytes
+	MaxMessageRules  = 50       // refused rules under a Confluent policy; all are in rules
 )
 
 // verdictBody is what an answer about compatibility says to clients that take members they do not know: verdict,
-// version and what stands between are those of the first version that fails.
+// version and what stands between are those of the first version that fails. The verdict is SEMANTIC's under Confluent's
+// policies, whose rules alone decide whether the schema may follow.
 type verdictBody struct {
 	Verdict        string                 `json:"verdict,omitempty" doc:"compatible, incompatible or undecided" example:"incompatible"`
 	Policy         string                 `json:"policy,omitempty" example:"SEMANTIC"`
@@ -27,8 +29,10 @@ type verdictBody struct {
 	Version        int                    `json:"version,omitempty" doc:"The version that stands against it." example:"3"`
 	Counterexample *compat.Counterexample `json:"counterexample,omitempty" doc:"An event that one side accepts and the other rejects."`
 	Undecided      *undecidedBody         `json:"undecided,omitempty" doc:"What stopped the proof."`
+	Rules          []compat.Difference    `json:"rules,omitempty" doc:"Under STRICT and LENIENT: what Confluent's rules find."`
 	Changes        []compat.Change        `json:"changes,omitempty"`
-	Warnings       []string               `json:"warnings,omitempty"`
+	AlsoUnder      map[string]string      `json:"alsoUnder,omitempty" doc:"What the other policies would say."`
+	Warnings       []string               `json:"warnings,omitempty" doc:"What does not gate: where STRICT or LENIENT and the verdict differ, with the event."`
 }
 
 // undecidedBody is why nobody knows.
@@ -40,7 +44,7 @@ type undecidedBody struct {
 // failing is the first pairing that stands against the schema, nil if none does.
 func failing(j *catalog.Judgement) *compat.Pairing {
 	for i, p := range j.Report.Against {
-		if p.Result.Verdict != compat.Compatible && !slices.Contains(j.Carried, p.Number) {
+		if !p.Passes && !slices.Contains(j.Carried, p.Number) {
 			return &j.Report.Against[i]
 		}
 	}
@@ -51,7 +55,12 @@ func failing(j *catalog.Judgement) *compat.Pairing {
 func verdictOf(j *catalog.Judgement) verdictBody {
 	b := verdictBody{Verdict: j.Report.Verdict.String(), Policy: j.Report.Policy.String(), Level: string(j.Level), Warnings: j.Warnings}
 	if j.Passes {
-		b.Verdict = compat.Compatible.String()
+		if !j.Report.Policy.Confluent() {
+			b.Verdict = compat.Compatible.String()
+		}
+		if len(j.Report.Against) > 0 {
+			b.AlsoUnder = alsoUnder(&j.Report.Against[0])
+		}
 		return b
 	}
 	p := failing(j)
@@ -59,10 +68,19 @@ func verdictOf(j *catalog.Judgement) verdictBody {
 		return b
 	}
 	b.Verdict, b.Version, b.Counterexample, b.Changes = p.Result.Verdict.String(), p.Number, p.Result.Counterexample, p.Changes
+	b.Rules, b.AlsoUnder = p.Rules, alsoUnder(p)
 	if p.Result.Verdict == compat.Undecided {
 		b.Undecided = &undecidedBody{string(p.Result.Reason), p.Result.Detail}
 	}
 	return b
+}
+
+func alsoUnder(p *compat.Pairing) map[string]string {
+	out := make(map[string]string, len(p.AlsoUnder))
+	for policy, verdict := range p.AlsoUnder {
+		out[policy.String()] = verdict.String()
+	}
+	return out
 }
 
 // messages tells Confluent's tools why a schema may not follow, in the form that they know; empty if it may. Source:
@@ -72,14 +90,54 @@ func (a *API) messages(ctx context.Context, name catalog.Name, j *catalog.Judgem
 	if j.Passes || p == nil {
 		return []string{}
 	}
-	list := []string{
-		fmt.Sprintf(`{errorType:"%s", description:"%s'}`, errorType(p), strings.ReplaceAll(description(p), `"`, `\"`)),
-		fmt.Sprintf(`{oldSchemaVersion: %d}`, p.Number),
+	finding := func(errorType, description string) string {
+		return fmt.Sprintf(`{errorType:"%s", description:"%s'}`, errorType, strings.ReplaceAll(description, `"`, `\"`))
 	}
+	list := []string{}
+	if refused := compat.Refused(p.Rules); len(refused) > 0 {
+		for i, d := range refused[:min(len(refused), MaxMessageRules)] {
+			if i == 0 {
+				list = append(list, finding(d.Type, firstRule(p, d)))
+				continue
+			}
+			list = append(list, finding(d.Type, ruleSentence(p, d)))
+		}
+	} else {
+		list = append(list, finding(errorType(p), description(p)))
+	}
+	list = append(list, fmt.Sprintf(`{oldSchemaVersion: %d}`, p.Number))
 	if v, err := a.registry.Version(ctx, name, p.Number, catalog.WithDeleted); err == nil {
 		list = append(list, fmt.Sprintf(`{oldSchema: '%s'}`, cut(v.Schema.Text, MaxMessageSchema)))
 	}
 	return append(list, fmt.Sprintf(`{validateFields: 'false', compatibility: '%s'}`, j.Level))
+}
+
+// firstRule is the sentence with the event, if the schemas differ in one; else what the first rule says, and that no
+// event is known.
+func firstRule(p *compat.Pairing, d compat.Difference) string {
+	switch p.Result.Verdict {
+	case compat.Incompatible:
+		return description(p)
+	case compat.Undecided:
+		return ruleSentence(p, d) + ". Whether an event breaks is undecided (" + string(p.Result.Reason) + ")"
+	}
+	return ruleSentence(p, d) + ". No event breaks: SEMANTIC proves the schemas compatible"
+}
+
+// ruleSentence says what a rule of Confluent's refuses.
+func ruleSentence(p *compat.Pairing, d compat.Difference) string {
+	what := strings.ToLower(strings.ReplaceAll(d.Type, "_", " "))
+	for _, r := range compat.Rules() {
+		if r.Confluent == d.Type && (r.ID == strings.ReplaceAll(what, " ", "-") || r.Keyword != "type") {
+			what = r.Meaning
+			break
+		}
+	}
+	sides := fmt.Sprintf("from version %d to the new schema", p.Number)
+	if d.Direction == compat.DirectionForward {
+		sides = fmt.Sprintf("from the new schema to version %d", p.Number)
+	}
+	return fmt.Sprintf("%s refuses at '%s': %s (%s)", p.Result.Policy, d.Path, what, sides)
 }
 
 // errorType is Confluent's name of the first change that breaks, else the rule's in capitals.

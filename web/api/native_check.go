@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/accordhq/accord/catalog"
-	"github.com/accordhq/accord/compat"
 )
 
 // Limits of POST /v1/check.
@@ -79,7 +78,7 @@ func (a *API) check(ctx context.Context, _ *none, b *checkBody) (checkAnswer, er
 		if err != nil {
 			return checkAnswer{}, err
 		}
-		answer.OK = answer.OK && (result.Verdict == "same" || result.Verdict == compat.Compatible.String())
+		answer.OK = answer.OK && result.Would != nil
 		answer.Results = append(answer.Results, result)
 	}
 	return answer, nil

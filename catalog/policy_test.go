@@ -1,0 +1,86 @@
+package catalog_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/accordhq/accord/catalog"
+	"github.com/accordhq/accord/compat"
+)
+
+func setPolicy(t *testing.T, r *catalog.Registry, name catalog.Name, level catalog.Level, policy string) {
+	t.Helper()
+	if _, err := r.SetConfig(context.Background(), name, catalog.Patch{Set: catalog.Config{Compatibility: level, CompatibilityPolicy: policy}}); err != nil {
+		t.Fatalf("SetConfig(%s, %s): %v", name, policy, err)
+	}
+}
+
+// TestConfluentPolicyGates: only a refused rule stands against a schema, in both directions of the mistake, and a version
+// keeps what SEMANTIC says otherwise.
+func TestConfluentPolicyGates(t *testing.T) {
+	r := newRegistry(t)
+	name := catalog.Name{Subject: "a"}
+	setPolicy(t, r, name, catalog.BackwardTransitive, "strict")
+	register(t, r, name, catalog.Registration{Text: `{"type":"object","properties":{"code":{"type":"string","pattern":"^[a-z]{3}$"}}}`})
+
+	_, err := r.Register(t.Context(), name, catalog.Registration{Text: `{"type":"object","properties":{"code":{"type":"string","pattern":"^[a-z]+$"}}}`})
+	refused, ok := errors.AsType[*catalog.Incompatible](err)
+	if !ok {
+		t.Fatalf("Register with a wider pattern under STRICT = %v, want *Incompatible", err)
+	}
+	failing := refused.Report.Report.Failing()
+	if failing == nil || failing.Result.Verdict != compat.Compatible || failing.Result.Counterexample != nil || len(compat.Refused(failing.Rules)) != 1 {
+		t.Errorf("failing pairing = %+v, want a refused rule, a proof and no event", failing)
+	}
+	if s := refused.Report.Summary(); !strings.Contains(s, "PATTERN_CHANGED") {
+		t.Errorf("Summary = %q, want the rule", s)
+	}
+
+	got := register(t, r, name, catalog.Registration{Text: `{"type":"object","properties":{"code":{"type":"string","pattern":"^[a-z]{3}$","default":"abc"}},"required":["code"]}`})
+	want := &catalog.Mark{Policy: "CONFLUENT_STRICT", Verdict: "incompatible", Against: []int{1}}
+	if d := cmp.Diff(want, got.Mark); d != "" {
+		t.Errorf("mark (-want +got):\n%s", d)
+	}
+	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "{}") {
+		t.Errorf("warnings = %q, want the event {}", got.Warnings)
+	}
+	stored, err := r.Version(t.Context(), name, 2, catalog.LiveOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, stored.Mark); d != "" {
+		t.Errorf("stored mark (-want +got):\n%s", d)
+	}
+
+	// The rules look at all versions: back to what the first said, the second is left behind.
+	safe := register(t, r, name, catalog.Registration{Text: `{"type":"object","properties":{"code":{"type":"string","pattern":"^[a-z]{3}$"}}, "title":"third"}`})
+	if safe.Mark != nil || len(safe.Warnings) != 0 {
+		t.Errorf("mark %+v, warnings %q of a version that all agree about", safe.Mark, safe.Warnings)
+	}
+}
+
+// TestLenientForward: the sides are swapped before the rules are asked.
+func TestLenientForward(t *testing.T) {
+	r := newRegistry(t)
+	name := catalog.Name{Subject: "a"}
+	setPolicy(t, r, name, catalog.Forward, "LENIENT")
+	closed := `{"type":"object","properties":{"id":{"type":"string"}},"additionalProperties":false}`
+	register(t, r, name, catalog.Registration{Text: closed})
+	wider := strings.Replace(closed, `"id":`, `"note":{"type":"string"},"id":`, 1)
+	got := register(t, r, name, catalog.Registration{Text: wider})
+	if got.Mark == nil || got.Mark.Verdict != "incompatible" {
+		t.Errorf("mark = %+v, want that old readers refuse the new member", got.Mark)
+	}
+	_, err := r.Register(t.Context(), name, catalog.Registration{Text: strings.Replace(wider, `"note":{"type":"string"}`, `"note":{"type":"null"}`, 1)})
+	if err == nil || !strings.Contains(err.Error(), "FORWARD") {
+		t.Errorf("Register with another type = %v, want a refusal that says FORWARD", err)
+	}
+	level := catalog.Patch{Set: catalog.Config{CompatibilityPolicy: "LOGICAL"}}
+	if _, err := r.SetConfig(t.Context(), name, level); !errors.Is(err, catalog.InvalidCompatibility) {
+		t.Errorf("SetConfig(LOGICAL) = %v, want InvalidCompatibility", err)
+	}
+}
