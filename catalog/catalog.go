@@ -159,6 +159,7 @@ type Subject struct {
 	Versions []Version // ascending by number, all states; nil = a name with policy alone, or not expanded
 	Policies Policies
 	Latest   *Version // newest live version with its schema's text; set only by Query.Expand
+	Usage    []Usage  // who writes and reads it, newest first, at most MaxSubjectUsage; set only by Query.Expand
 }
 
 // Policies are the policies in scope of a subject, from near to far.
@@ -222,6 +223,7 @@ const (
 	ExpandTexts                       // Versions, with texts
 	ExpandLatest                      // Latest, with its text
 	ExpandPolicies                    // Policies
+	ExpandUsage                       // Usage
 )
 
 // Query asks for subjects, sorted by context and subject. The zero value asks for the first MaxPage live subjects of

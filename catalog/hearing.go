@@ -425,6 +425,9 @@ func (r *Registry) Status() Status {
 // Ping asks the store for its newest revision; Unavailable if it cannot be reached.
 func (r *Registry) Ping(ctx context.Context) (Rev, error) { return r.store.Revision(ctx) }
 
+// Probe reads and writes the store, to find out whether it can be used; Unavailable if not.
+func (r *Registry) Probe(ctx context.Context) (Health, error) { return r.store.Probe(ctx) }
+
 type atLeastKey struct{}
 
 // AtLeast returns a context whose reads see every change up to rev, also on another replica than the one that wrote

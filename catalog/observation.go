@@ -11,6 +11,7 @@ const (
 	MaxSampleBytes     = 8 << 10
 	MaxSamples         = 5 // kept of one rejection
 	MaxUsageRows       = 100_000
+	MaxSubjectUsage    = 100 // shown of one subject in a list
 )
 
 // Roles in Usage.

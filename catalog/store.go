@@ -50,6 +50,8 @@ type Store interface {
 	Changes(ctx context.Context, after Rev, limit int) ([]Change, error)
 	// Revision returns the newest revision.
 	Revision(ctx context.Context) (Rev, error)
+	// Probe reads the newest revision and writes a row that nobody reads: an error says that the store cannot be used.
+	Probe(ctx context.Context) (Health, error)
 	// Watch calls ring once when it has begun to listen, then after each commit, and at least every ListenPing, with the
 	// newest revision known, and blocks until ctx ends (its error) or a commit may have been missed (ErrDeaf, wrapped). A
 	// bell that comes late is left out: revisions only fall when the store has gone back in time. asOf, where it is not
@@ -61,6 +63,12 @@ type Store interface {
 	Documents
 	Observations
 	Tokens
+}
+
+// Health is how a store stands. Applied above Known is the work of a newer release, which only adds.
+type Health struct {
+	Revision       Rev // newest one
+	Applied, Known int // migrations in the database, and those that this program has
 }
 
 // Document is a file of the schemas folder that is not a version, or a document of the same kind that was written

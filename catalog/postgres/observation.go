@@ -42,6 +42,16 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	})
 }
 
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last`
+
+// scanUsage reads the columns above.
+func scanUsage(row pgx.CollectableRow) (u catalog.Usage, err error) {
+	var first, last int64
+	err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
+	u.First, u.Last = moment(first), moment(last)
+	return u, err
+}
+
 // Usage returns who writes and reads, newest first.
 func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) ([]catalog.Usage, error) {
 	ctx, cancel := within(ctx)
@@ -49,18 +59,13 @@ func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) ([]cata
 	if limit <= 0 || limit > catalog.MaxPage {
 		limit = catalog.MaxPage
 	}
-	rows, err := s.pool.Query(ctx, `SELECT role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last
+	rows, err := s.pool.Query(ctx, `SELECT `+usageColumns+`
 		FROM accord.usage WHERE ($1 = '' AND $2 = '') OR (ctx = $1 AND subject = $2) ORDER BY last DESC, role, service, client, grp, number, id LIMIT $3`,
 		name.Context, name.Subject, limit)
 	if err != nil {
 		return nil, wrap(ctx, "read usage", err)
 	}
-	seen, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (u catalog.Usage, err error) {
-		var first, last int64
-		err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
-		u.First, u.Last = moment(first), moment(last)
-		return u, err
-	})
+	seen, err := pgx.CollectRows(rows, scanUsage)
 	return seen, wrap(ctx, "read usage", err)
 }
 

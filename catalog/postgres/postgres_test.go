@@ -70,3 +70,5 @@ func TestStore(t *testing.T) {
 	url := database(t)
 	storetest.Run(t, func(t *testing.T) catalog.Store { return open(t, url) })
 }
+
+func TestMigrationNumbers(t *testing.T) { storetest.Migrations(t, os.DirFS("migration")) }

@@ -39,19 +39,26 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	})
 }
 
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last`
+
+// scanUsage reads the columns above.
+func scanUsage(scan func(...any) error) (u catalog.Usage, err error) {
+	var first, last int64
+	err = scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
+	u.First, u.Last = moment(first), moment(last)
+	return u, err
+}
+
 // Usage returns who writes and reads, newest first.
 func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) (seen []catalog.Usage, err error) {
 	if limit <= 0 || limit > catalog.MaxPage {
 		limit = catalog.MaxPage
 	}
 	err = s.reading(ctx, "read usage", func(t *tx) error {
-		return t.rows(`SELECT role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last
+		return t.rows(`SELECT `+usageColumns+`
 			FROM usage WHERE (?1 = '' AND ?2 = '') OR (ctx = ?1 AND subject = ?2) ORDER BY last DESC, role, service, client, grp, number, id LIMIT ?3`,
 			[]any{name.Context, name.Subject, limit}, func(scan func(...any) error) error {
-				var u catalog.Usage
-				var first, last int64
-				err := scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
-				u.First, u.Last = moment(first), moment(last)
+				u, err := scanUsage(scan)
 				seen = append(seen, u)
 				return err
 			})

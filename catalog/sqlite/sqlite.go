@@ -79,12 +79,15 @@ func (s *Store) open(ctx context.Context, file string) error {
 	return err
 }
 
+// scripts are the names of the migrations, in their order.
+func scripts() []string {
+	names, _ := fs.Glob(migrations, "migration/*.sql") // the pattern is good
+	return names
+}
+
 // migrate runs the scripts that the file has not seen; user_version counts them.
 func migrate(ctx context.Context, db *sql.DB) error {
-	scripts, err := fs.Glob(migrations, "migration/*.sql") // sorted
-	if err != nil {
-		return err
-	}
+	scripts := scripts()
 	t, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

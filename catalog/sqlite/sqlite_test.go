@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,3 +52,5 @@ func TestOneProcess(t *testing.T) {
 		t.Errorf("after opening again: %+v, %v", got, err)
 	}
 }
+
+func TestMigrationNumbers(t *testing.T) { storetest.Migrations(t, os.DirFS("migration")) }

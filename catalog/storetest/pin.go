@@ -39,6 +39,19 @@ func testPins(t *testing.T, s catalog.Store) {
 	}
 }
 
+func testProbe(t *testing.T, s catalog.Store) {
+	add(t, s, name("a"), version(`true`))
+	for range 2 {
+		h, err := s.Probe(t.Context())
+		if err != nil || h.Revision != 1 || h.Known == 0 || h.Applied != h.Known {
+			t.Errorf("Probe = %+v, %v, want revision 1 and all migrations", h, err)
+		}
+	}
+	if rev, err := s.Revision(t.Context()); err != nil || rev != 1 {
+		t.Errorf("Revision after Probe = %d, %v: a probe is no change", rev, err)
+	}
+}
+
 // testSubjectRevision: a subject's own revision grows with each change of it, and with nothing else.
 func testSubjectRevision(t *testing.T, s catalog.Store) {
 	ctx, a := t.Context(), name("a")

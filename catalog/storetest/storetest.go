@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"lens":             testLens,
 		"subject revision": testSubjectRevision,
 		"pins":             testPins,
+		"probe":            testProbe,
 		"lists":            testLists,
 		"contexts":         testContexts,
 		"changes":          testChanges,
@@ -476,6 +477,28 @@ func testLists(t *testing.T, s catalog.Store) {
 		stored, err := s.Schema(ctx, catalog.Key{Context: p.Context, ID: p.Latest.Schema.ID})
 		if p.Latest.Number != want || err != nil || !cmp.Equal(stored.Schema, p.Latest.Schema) {
 			t.Errorf("latest of %s = %+v, want number %d with its text", p.Name, p.Latest, want)
+		}
+	}
+	var seen []catalog.Usage
+	for i := range catalog.MaxSubjectUsage + 2 {
+		at := time.Date(2026, 5, 1, 0, 0, i, 0, time.UTC)
+		seen = append(seen, catalog.Usage{Role: catalog.RoleRead, Group: fmt.Sprintf("g%03d", i), Subject: "a1", Version: 1, Records: 1, First: at, Last: at})
+	}
+	if err := s.AddUsage(ctx, catalog.UsageReport{Sender: catalog.Sender{Instance: "p", Seq: 1}, Seen: seen}); err != nil {
+		t.Fatal(err)
+	}
+	used, err := s.Subjects(ctx, catalog.Query{Expand: catalog.ExpandUsage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range used {
+		var want []catalog.Usage
+		if p.Name == name("a1") {
+			slices.Reverse(seen)
+			want = seen[:catalog.MaxSubjectUsage]
+		}
+		if diff := cmp.Diff(want, p.Usage); diff != "" {
+			t.Errorf("expanded usage of %s (-want +got):\n%s", p.Name, diff)
 		}
 	}
 	full, err := s.Subjects(ctx, catalog.Query{Expand: catalog.ExpandTexts, Include: catalog.WithDeleted})

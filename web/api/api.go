@@ -57,6 +57,7 @@ type API struct {
 	confluent  huma.API
 	native     huma.API
 	operations []Operation
+	prober     prober
 	serving    context.Context // ends when the API drains
 	drain      context.CancelFunc
 }

@@ -166,6 +166,11 @@ func TestStoreAway(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
+	for deadline := time.Now().Add(10 * time.Second); ; { // the answer before is good for ReadyEvery
+		if status, _, _ := ask(h, "GET", "/readyz", ""); status == 503 || time.Now().After(deadline) {
+			break
+		}
+	}
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -174,7 +179,7 @@ func TestStoreAway(t *testing.T) {
 		{"GET", "/subjects", "", 500, `{"error_code":50001,"message":"Error in the backend data store: list subjects"}`},
 		{"POST", "/subjects/a/versions", `{"schemaType":"JSON","schema":"{}"}`, 500, `{"error_code":50001,"message":"Error in the backend data store: read a subject"}`},
 		{"GET", "/v1/subjects", "", 503, `{"title":"Service Unavailable","status":503,"detail":"Error in the backend data store: list subjects","error_code":50001}`},
-		{"GET", "/readyz", "", 503, `{"store":"unreachable","cache":"pass-through","revision":0}`},
+		{"GET", "/readyz", "", 503, `{"store":"unreachable","migrations":"unknown","cache":"pass-through","revision":0}`},
 		{"GET", "/healthz", "", 200, `{"status":"ok"}`},
 	} {
 		if status, body, _ := ask(h, c.method, c.path, c.body); status != c.status || body != c.want {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,8 +16,11 @@ import (
 // anonymous is who asks where nobody has to sign in.
 const anonymous = "anonymous"
 
-// ReadyTimeout is how long /readyz waits for the store.
-const ReadyTimeout = time.Second
+// How /readyz asks the store: it waits so long for the answer, and asks so often at most.
+const (
+	ReadyTimeout = time.Second
+	ReadyEvery   = 100 * time.Millisecond
+)
 
 // meBody is the caller.
 type meBody struct {
@@ -39,10 +43,11 @@ type healthBody struct {
 
 // readyBody says how the registry stands.
 type readyBody struct {
-	Store    string      `json:"store" doc:"ok, or unreachable" example:"ok"`
-	Cache    string      `json:"cache" doc:"live while changes are heard; pass-through while each read goes to the store" example:"live"`
-	Revision catalog.Rev `json:"revision" example:"42"`
-	Draining bool        `json:"draining,omitempty" doc:"The process is about to end."`
+	Store      string      `json:"store" doc:"ok: it was read and written within a second; else unreachable" example:"ok"`
+	Migrations string      `json:"migrations" doc:"ok; ahead: of a newer release, which only adds; behind: not done; unknown" example:"ok"`
+	Cache      string      `json:"cache" doc:"live while changes are heard; pass-through while each read goes to the store" example:"live"`
+	Revision   catalog.Rev `json:"revision" example:"42"`
+	Draining   bool        `json:"draining,omitempty" doc:"The process is about to end."`
 }
 
 // programBody is the program.
@@ -64,7 +69,7 @@ func (a *API) nativeProcess() {
 	}, func(context.Context, *none, *none) (healthBody, error) { return healthBody{"ok"}, nil })
 	add(a, route{
 		native: true, always: true, method: http.MethodGet, path: "/readyz", id: "getReady", needs: anyone, tag: tagProcess, summary: "Say whether the registry can serve",
-		answer: `{"store":"ok","cache":"live","revision":42}`, codes: []int{codeStore},
+		answer: `{"store":"ok","migrations":"ok","cache":"live","revision":42}`, codes: []int{codeStore},
 	}, a.getReady)
 	add(a, route{
 		native: true, always: true, method: http.MethodGet, path: "/version", id: "getProgram", needs: anyone, tag: tagProcess, summary: "Tell the version of the program",
@@ -84,27 +89,51 @@ func (a *API) nativeProcess() {
 	}
 }
 
+// prober finds out how the store stands, once for all who ask within ReadyEvery: whoever may ask for /readyz may ask
+// as often as he likes, and each answer costs the store a write.
+type prober struct {
+	mu     sync.Mutex
+	at     time.Time // guarded by mu, as all below
+	health catalog.Health
+	err    error
+}
+
+func (p *prober) ask(ctx context.Context, r *catalog.Registry) (catalog.Health, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at.IsZero() || time.Since(p.at) >= ReadyEvery {
+		// Whoever asks first may go away: the answer is for all.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReadyTimeout)
+		defer cancel()
+		p.health, p.err = r.Probe(ctx)
+		p.at = time.Now()
+	}
+	return p.health, p.err
+}
+
 func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error) {
-	ctx, cancel := context.WithTimeout(ctx, ReadyTimeout)
-	defer cancel()
 	status := a.registry.Status()
-	ready := readyBody{Store: "ok", Draining: a.serving.Err() != nil, Cache: "pass-through", Revision: status.Revision}
+	ready := readyBody{Store: "ok", Migrations: "ok", Draining: a.serving.Err() != nil, Cache: "pass-through", Revision: status.Revision}
 	if status.Listening {
 		ready.Cache = "live"
 	}
-	rev, err := a.registry.Ping(ctx)
-	if err != nil {
+	health, err := a.prober.ask(ctx, a.registry)
+	switch {
+	case err != nil:
 		a.log.Warn("the store does not answer", "err", err)
-		ready.Store = "unreachable"
-		return ready, nil
+		ready.Store, ready.Migrations = "unreachable", "unknown"
+	case health.Applied > health.Known:
+		ready.Migrations = "ahead"
+	case health.Applied < health.Known:
+		ready.Migrations = "behind"
 	}
-	ready.Revision = max(ready.Revision, rev)
+	ready.Revision = max(ready.Revision, health.Revision)
 	return ready, nil
 }
 
 // status is 503 where the registry cannot serve.
 func (b readyBody) status() int {
-	if b.Store != "ok" || b.Draining {
+	if b.Store != "ok" || b.Migrations == "behind" || b.Draining {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/accordhq/accord/catalog"
@@ -25,10 +24,10 @@ type subjectBody struct {
 	Level    string            `json:"level" doc:"What holds there" example:"BACKWARD"`
 	Head     int               `json:"head" doc:"Highest number ever given" example:"3"`
 	Rev      catalog.Rev       `json:"rev" doc:"Newest change of the subject itself: what If-Match of its writes compares" example:"42"`
-	Versions []nativeVersion   `json:"versions,omitempty" doc:"With expand=versions, ascending, without texts."`
+	Versions []nativeVersion   `json:"versions,omitzero" doc:"With expand=versions, ascending, without texts."`
 	Latest   *nativeVersion    `json:"latest,omitempty" doc:"With expand=latest."`
 	Config   *nativeConfig     `json:"config,omitempty" doc:"With expand=config: what holds there."`
-	Usage    []catalog.Usage   `json:"usage,omitempty" doc:"With expand=usage."`
+	Usage    []catalog.Usage   `json:"usage,omitzero" doc:"With expand=usage, the newest 100."`
 	Own      map[string]string `json:"own,omitempty" doc:"With expand=config: level and mode that the subject says itself."`
 }
 
@@ -50,12 +49,18 @@ type nativeVersion struct {
 
 // nativeConfig is a configuration under its own names.
 type nativeConfig struct {
-	Compatibility      string `json:"compatibility" example:"BACKWARD"`
-	Policy             string `json:"compatibilityPolicy" example:"SEMANTIC"`
-	Group              string `json:"compatibilityGroup,omitempty"`
-	Normalize          bool   `json:"normalize"`
-	Alias              string `json:"alias,omitempty"`
-	ValidateNewSchemas bool   `json:"validateNewSchemas,omitempty"`
+	Compatibility      string            `json:"compatibility" example:"BACKWARD"`
+	Policy             string            `json:"compatibilityPolicy" example:"SEMANTIC"`
+	Group              string            `json:"compatibilityGroup,omitempty"`
+	Normalize          bool              `json:"normalize"`
+	Alias              string            `json:"alias,omitempty"`
+	ValidateFields     *bool             `json:"validateFields,omitempty"`
+	ValidateNewSchemas *bool             `json:"validateNewSchemas,omitempty"`
+	ValidateRules      *bool             `json:"validateRules,omitempty"`
+	DefaultMetadata    *catalog.Metadata `json:"defaultMetadata,omitempty"`
+	OverrideMetadata   *catalog.Metadata `json:"overrideMetadata,omitempty"`
+	DefaultRuleSet     *catalog.RuleSet  `json:"defaultRuleSet,omitempty"`
+	OverrideRuleSet    *catalog.RuleSet  `json:"overrideRuleSet,omitempty"`
 }
 
 func nativeVersionOf(v catalog.Version) nativeVersion {
@@ -89,7 +94,7 @@ type subjectInput struct {
 
 // expansions are the words of expand.
 var expansions = map[string]catalog.Expand{
-	"latest": catalog.ExpandLatest, "config": catalog.ExpandPolicies, "versions": catalog.ExpandVersions, "usage": 0,
+	"latest": catalog.ExpandLatest, "config": catalog.ExpandPolicies, "versions": catalog.ExpandVersions, "usage": catalog.ExpandUsage,
 }
 
 // nativeSubjects serves /v1/subjects.
@@ -107,7 +112,7 @@ func (a *API) nativeSubjects() {
 }
 
 func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (subjectList, error) {
-	q, usage, err := a.subjectQuery(ctx, in)
+	q, config, err := a.subjectQuery(ctx, in)
 	if err != nil {
 		return subjectList{}, err
 	}
@@ -117,21 +122,17 @@ func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ 
 		return list, err
 	}
 	for _, s := range subjects {
-		list.Subjects = append(list.Subjects, subjectBodyOf(&s, q.Expand, q.Include, in.Expand))
+		list.Revision = s.Head.Rev
+		list.Subjects = append(list.Subjects, subjectBodyOf(&s, q, config))
 	}
 	if len(subjects) == q.Limit {
 		list.Next = subjects[len(subjects)-1].Name.String()
-	}
-	if usage {
-		if err := a.addUsage(ctx, list.Subjects); err != nil {
-			return list, err
-		}
 	}
 	return list, nil
 }
 
 func (a *API) getSubject(ctx context.Context, in *subjectInput, _ *none) (subjectBody, error) {
-	q, usage, err := a.subjectQuery(ctx, &subjectListInput{Expand: in.Expand, Deleted: in.Deleted})
+	q, config, err := a.subjectQuery(ctx, &subjectListInput{Expand: in.Expand, Deleted: in.Deleted})
 	if err != nil {
 		return subjectBody{}, err
 	}
@@ -143,22 +144,26 @@ func (a *API) getSubject(ctx context.Context, in *subjectInput, _ *none) (subjec
 	if err != nil {
 		return subjectBody{}, err
 	}
-	if latest, err := a.registry.Version(ctx, s.Name, catalog.Latest, catalog.LiveOnly); err == nil && q.Expand&catalog.ExpandLatest != 0 {
-		s.Latest = &latest
-	} else if err != nil && !errors.Is(err, catalog.SubjectNotFound) && !errors.Is(err, catalog.VersionNotFound) {
-		return subjectBody{}, err
+	if q.Expand&catalog.ExpandLatest != 0 {
+		latest, err := a.registry.Version(ctx, s.Name, catalog.Latest, catalog.LiveOnly)
+		switch {
+		case err == nil:
+			s.Latest = &latest
+		case !errors.Is(err, catalog.SubjectNotFound): // nothing of it is live
+			return subjectBody{}, err
+		}
 	}
-	b := subjectBodyOf(&s, q.Expand, q.Include, in.Expand)
-	if usage {
-		if b.Usage, err = a.registry.Usage(ctx, s.Name, 0); err != nil {
+	if q.Expand&catalog.ExpandUsage != 0 {
+		if s.Usage, err = a.registry.Usage(ctx, s.Name, catalog.MaxSubjectUsage); err != nil {
 			return subjectBody{}, err
 		}
 	}
 	callOf(ctx).header.Set("ETag", etagOf(s.Rev))
-	return b, nil
+	return subjectBodyOf(&s, q, config), nil
 }
 
-func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog.Query, usage bool, err error) {
+// subjectQuery reads what is asked for; config says whether the configuration is.
+func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog.Query, config bool, err error) {
 	q = catalog.Query{Prefix: in.Prefix, Include: includeOf(in.Deleted), Expand: catalog.ExpandPolicies}
 	for word := range strings.SplitSeq(in.Expand, ",") {
 		if word = strings.TrimSpace(word); word == "" {
@@ -169,7 +174,7 @@ func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog
 			return q, false, badRequest("expand is not of latest, config, versions, usage: " + cut(word, 64))
 		}
 		q.Expand |= expand
-		usage = usage || word == "usage"
+		config = config || expand == catalog.ExpandPolicies
 	}
 	p, err := pageOf("", in.Limit, catalog.MaxPage)
 	if err != nil {
@@ -188,27 +193,30 @@ func (a *API) subjectQuery(ctx context.Context, in *subjectListInput) (q catalog
 			return q, false, err
 		}
 	}
-	return q, usage, nil
+	return q, config, nil
 }
 
-func subjectBodyOf(s *catalog.Subject, expand catalog.Expand, include catalog.Include, words string) subjectBody {
+func subjectBodyOf(s *catalog.Subject, q catalog.Query, showsConfig bool) subjectBody {
 	config := s.Policies.Config()
 	b := subjectBody{
 		Name: s.Name.String(), Context: s.ContextName(), Mode: string(s.Policies.Mode()), Level: string(config.Compatibility), Head: s.Head.Number, Rev: s.Rev,
 	}
-	if expand&catalog.ExpandVersions != 0 {
+	if q.Expand&catalog.ExpandVersions != 0 {
 		b.Versions = []nativeVersion{}
 		for _, v := range s.Versions {
-			if v.State == catalog.Live || v.State == catalog.Deleted && include == catalog.WithDeleted {
+			if v.State == catalog.Live || v.State == catalog.Deleted && q.Include == catalog.WithDeleted {
 				b.Versions = append(b.Versions, nativeVersionOf(v))
 			}
 		}
+	}
+	if q.Expand&catalog.ExpandUsage != 0 {
+		b.Usage = window(page{}, s.Usage)
 	}
 	if s.Latest != nil {
 		latest := nativeVersionOf(*s.Latest)
 		b.Latest = &latest
 	}
-	if slices.Contains(strings.Split(words, ","), "config") {
+	if showsConfig {
 		b.Config = nativeConfigOf(config)
 		b.Config.Alias = s.Policies.Subject.Config.Alias
 		b.Own = map[string]string{}
@@ -225,27 +233,11 @@ func subjectBodyOf(s *catalog.Subject, expand catalog.Expand, include catalog.In
 func nativeConfigOf(c catalog.Config) *nativeConfig {
 	n := &nativeConfig{
 		Compatibility: string(c.Compatibility), Policy: c.CompatibilityPolicy, Group: c.CompatibilityGroup, Normalize: c.Normalize != nil && *c.Normalize,
-		ValidateNewSchemas: c.ValidateNewSchemas != nil && *c.ValidateNewSchemas,
+		ValidateFields: c.ValidateFields, ValidateNewSchemas: c.ValidateNewSchemas, ValidateRules: c.ValidateRules,
+		DefaultMetadata: c.DefaultMetadata, OverrideMetadata: c.OverrideMetadata, DefaultRuleSet: c.DefaultRuleSet, OverrideRuleSet: c.OverrideRuleSet,
 	}
 	if n.Policy == "" {
 		n.Policy = "SEMANTIC"
 	}
 	return n
-}
-
-// addUsage reads all that was observed once, and gives each subject its part.
-func (a *API) addUsage(ctx context.Context, list []subjectBody) error {
-	seen, err := a.registry.Usage(ctx, catalog.Name{}, catalog.MaxUsageRows)
-	if err != nil {
-		return err
-	}
-	by := map[string][]catalog.Usage{}
-	for _, u := range seen {
-		name := catalog.Name{Context: u.Context, Subject: u.Subject}.String()
-		by[name] = append(by[name], u)
-	}
-	for i := range list {
-		list[i].Usage = by[list[i].Name]
-	}
-	return nil
 }
