@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ func (r *Registry) Config(ctx context.Context, scope Scope, inherit bool) (Confi
 }
 
 // SetConfig changes the configuration of a scope, which need not be there yet, and returns what it says itself now.
-// InvalidCompatibility, ReadOnly, PreconditionFailed. Source: Confluent Schema Registry, PUT /config/{subject}.
+// InvalidCompatibility, InvalidSubject (the alias), InvalidRuleSet, ReadOnly, PreconditionFailed. Source: Confluent Schema Registry, PUT /config/{subject}.
 func (r *Registry) SetConfig(ctx context.Context, scope Scope, patch Patch) (Config, error) {
 	var err error
 	if patch.Set.Compatibility != "" {
@@ -66,10 +67,8 @@ func (r *Registry) SetConfig(ctx context.Context, scope Scope, patch Patch) (Con
 		}
 		patch.Set.CompatibilityPolicy = policy.String()
 	}
-	for _, rules := range []*RuleSet{patch.Set.DefaultRuleSet, patch.Set.OverrideRuleSet} {
-		if err := rules.check(scope); err != nil {
-			return Config{}, err
-		}
+	if err := patch.Set.check(scope); err != nil {
+		return Config{}, err
 	}
 	patch.Mode, patch.Empty = nil, false
 	p, err := r.setPolicy(ctx, scope, patch)
@@ -223,6 +222,31 @@ func (r *Registry) DeleteMode(ctx context.Context, scope Scope, recursive bool) 
 			return old.Mode, nil
 		}
 		q.After = page[len(page)-1].Name
+	}
+}
+
+// check refuses what cannot be kept or would mean nothing: an alias that is no name, metadata and rules that no
+// registration could bring, and texts with NUL.
+func (c Config) check(scope Scope) error {
+	if _, err := (Reference{Subject: c.Alias}).Target(scope.Context); err != nil {
+		return err
+	}
+	err := errors.Join(c.DefaultMetadata.check(scope), c.OverrideMetadata.check(scope), c.DefaultRuleSet.check(scope), c.OverrideRuleSet.check(scope))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	for in := json.NewDecoder(bytes.NewReader(b)); ; {
+		token, err := in.Token()
+		if err != nil { // the end
+			return nil
+		}
+		if s, ok := token.(string); ok && strings.ContainsRune(s, 0) {
+			return &Error{Reason: InvalidRuleSet, Name: scope, Detail: "a text with the character NUL"}
+		}
 	}
 }
 

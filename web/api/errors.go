@@ -216,7 +216,7 @@ func detail(e *catalog.Error) any { return e.Detail }
 // spelled is a subject that may not be one: as it was sent.
 func spelled(e *catalog.Error) any {
 	if e.Name.Context == "" {
-		return e.Name.Subject
+		return cut(e.Name.Subject, catalog.MaxSubjectBytes)
 	}
 	return e.Name.String()
 }

@@ -142,18 +142,21 @@ func (e exchange) play(t *testing.T, address string) exchange {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	body := repeated.ReplaceAllStringFunc(e.body, func(s string) string {
-		var n int
-		parts := repeated.FindStringSubmatch(s)
-		if _, err := fmt.Sscan(parts[1], &n); err != nil {
-			t.Fatal(err)
-		}
-		return strings.Repeat(parts[2], n)
-	})
+	long := func(text string) string {
+		return repeated.ReplaceAllStringFunc(text, func(s string) string {
+			var n int
+			parts := repeated.FindStringSubmatch(s)
+			if _, err := fmt.Sscan(parts[1], &n); err != nil {
+				t.Fatal(err)
+			}
+			return strings.Repeat(parts[2], n)
+		})
+	}
+	body := long(e.body)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: accord\r\nConnection: close\r\n", e.method, e.target)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: accord\r\nConnection: close\r\n", e.method, long(e.target))
 	for _, h := range e.header {
-		b.WriteString(h + "\r\n")
+		b.WriteString(long(h) + "\r\n")
 	}
 	if body != "" {
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
