@@ -238,3 +238,11 @@ func TestLoopsEnd(t *testing.T) {
 		t.Errorf("Explain = %+v, want budget", found)
 	}
 }
+
+// TestEmptyNames: a schema under the empty name is itself, not what holds it.
+func TestEmptyNames(t *testing.T) {
+	s := compile(t, `{`+draft2020+`,"$defs":{"d":true},"dependentSchemas":{"":{"$ref":"#/$defs/d","required":["a"]}}}`)
+	if s.Valid([]byte(`{"":1}`)) || !s.Valid([]byte(`{"":1,"a":2}`)) {
+		t.Error("what stands beside a $ref under the empty name is not judged")
+	}
+}

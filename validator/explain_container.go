@@ -20,8 +20,8 @@ func (x *explainer) string(n *node, i int) {
 		s = appendUnescaped(nil, s)
 	}
 	x.bounds(n, i, "Length", "character", int64(utf8.RuneCount(s)), t.minLength, t.maxLength)
-	if t.pattern != nil && !t.pattern.Match(s) {
-		expected := cut(t.pattern.String())
+	if t.pattern != nil && !t.pattern.matches(s, &x.counts) {
+		expected := cut(t.pattern.source)
 		x.add(n, i, "pattern", "/pattern", Violation{Expected: expected, Actual: "string", Message: "must match " + expected})
 	}
 	if t.format != nil && !t.format(s) {
@@ -63,7 +63,7 @@ func (x *explainer) array(n *node, i int) {
 			x.value(a.items, item, keyword)
 		}
 		x.path = x.path[:len(x.path)-1]
-		if a.contains != nil && x.branch(a.contains, item, noMarks) {
+		if a.contains != nil && x.try(a.contains, item, noMarks) >= 0 {
 			matches++
 		}
 		size++
@@ -150,7 +150,8 @@ func (x *explainer) object(n *node, i int) {
 // member explains one member by every schema that applies to it, and its name.
 func (x *explainer) member(o *objectRules, m member, present []bool) {
 	name, _ := unquote(x.text[m.name:m.nameEnd])
-	at, known := o.names[string(name)]
+	at := o.table.find(name)
+	known := at >= 0
 	if known {
 		present[at] = true
 	}
@@ -168,7 +169,7 @@ func (x *explainer) member(o *objectRules, m member, present []bool) {
 		x.value(o.known[at].schema, m.value, "false")
 	}
 	for _, p := range o.patterns {
-		if !p.match.Match(name) {
+		if !p.matches(name, &x.counts) {
 			continue
 		}
 		applied = true
@@ -242,21 +243,7 @@ func (x *explainer) unevaluated(n *node, i int) {
 // contributions are the marks that a node's other keywords leave, in a value that they all hold for.
 func (x *explainer) contributions(n *node, i int) marks {
 	own := x.newMarks(countChildren(x.text, i))
-	without := *n
-	if n.object != nil {
-		o := *n.object
-		o.unevaluated = nil
-		without.object = &o
-	}
-	if n.array != nil {
-		a := *n.array
-		a.unevaluated = nil
-		without.array = &a
-	}
-	if x.text[i] == '{' {
-		x.run.object(&without, i, own)
-	} else {
-		x.run.array(&without, i, own)
-	}
+	x.own(n, i, own)
+	x.run.inPlace(n.inPlace, i, i, own)
 	return own
 }

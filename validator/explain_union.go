@@ -26,14 +26,14 @@ func (x *explainer) inPlace(n *node, i int) {
 	if len(p.oneOf) > 0 {
 		x.union(n, i, "oneOf", p.oneOf, p.oneBy)
 	}
-	if p.not != nil && x.branch(p.not, i, noMarks) {
+	if p.not != nil && x.try(p.not, i, noMarks) >= 0 {
 		x.add(n, i, "not", "/not", Violation{Message: "must not match this form"})
 	}
 	if p.ifs == nil || x.fault != "" {
 		return
 	}
 	next := p.then
-	if !x.branch(p.ifs, i, noMarks) {
+	if x.try(p.ifs, i, noMarks) < 0 {
 		next = p.elseDo
 	}
 	if next != nil && x.fault == "" {
@@ -45,7 +45,7 @@ func (x *explainer) inPlace(n *node, i int) {
 func (x *explainer) union(n *node, i int, keyword string, branches []*node, by *discriminator) {
 	var matching []int
 	for k, b := range branches {
-		if x.branch(b, i, noMarks) {
+		if x.try(b, i, noMarks) >= 0 {
 			matching = append(matching, k)
 		}
 		if x.fault != "" {

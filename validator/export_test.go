@@ -55,3 +55,23 @@ func Formats() []string {
 	}
 	return names
 }
+
+// Pattern is one regular expression.
+type Pattern struct{ p *pattern }
+
+// NewPattern compiles an expression as a schema's.
+func NewPattern(source string) Pattern {
+	l := &lowering{program: &program{}, patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork}}
+	p, err := l.pattern(&Node{}, source, "pattern")
+	if err != nil {
+		panic(err)
+	}
+	return Pattern{p}
+}
+
+func (p Pattern) HasAutomaton() bool { return p.p.fast != nil }
+
+func (p Pattern) Matches(s string) bool {
+	var c counters
+	return p.p.matches([]byte(s), &c)
+}

@@ -10,6 +10,8 @@ const (
 	MaxEnumValues    = 10_000  // values of one enum
 	MaxRegexBytes    = 4 << 10 // one pattern, bytes
 	MaxCount         = 1 << 53 // maxLength, minItems and their like
+	MaxPatternStates = 2_000   // of the automaton of one pattern; a larger one is left to regexp
+	MaxAutomata      = 4 << 20 // all automata of one schema, bytes; what is over it is left to regexp
 	MaxEventBytes    = 16 << 20
 	MaxDepth         = 64   // nesting of schemas and events
 	MaxNumberText    = 1024 // characters of one number

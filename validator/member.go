@@ -24,10 +24,7 @@ func Member(event []byte, pointer string) ([]byte, bool) {
 			return nil, false
 		}
 		var token string
-		token, pointer, _ = strings.Cut(pointer[1:], "/")
-		if pointer != "" {
-			pointer = "/" + pointer
-		}
+		token, pointer = firstToken(pointer)
 		switch event[at] {
 		case '{':
 			at = findMember(event, at, unescapePointer(token))

@@ -22,6 +22,7 @@ func TestMember(t *testing.T) {
 		{event, "/escaped", "😀\n\"", true},
 		{event, "/", "empty", true},
 		{event, "/twice", "1", true},
+		{`{"a":{"":{"":1}}}`, "/a//", "1", true},
 		{`"alone"`, "", "alone", true},
 		{` 7 `, "", "7", true},
 		{`[1,2`, "/1", "2", true},

@@ -72,7 +72,7 @@ func (c *dryCount) object(o *objectRules, i, chain int) {
 	m, ok := firstMember(c.text, i)
 	for ok && c.left >= 0 {
 		name, _ := unquote(c.text[m.name:m.nameEnd])
-		if at, known := o.names[string(name)]; known && o.known[at].schema != nil {
+		if at := o.table.find(name); at >= 0 && o.known[at].schema != nil {
 			c.value(o.known[at].schema, m.value, 0)
 		}
 		for _, p := range o.patterns {

@@ -64,10 +64,7 @@ func (p *place) lookup(pointer string) *place {
 			return nil
 		}
 		var token string
-		token, pointer, _ = strings.Cut(pointer[1:], "/")
-		if pointer != "" {
-			pointer = "/" + pointer
-		}
+		token, pointer = firstToken(pointer)
 		if p.byName != nil {
 			p = p.byName[unescapePointer(token)]
 			continue
@@ -79,6 +76,16 @@ func (p *place) lookup(pointer string) *place {
 		p = p.children[n]
 	}
 	return p
+}
+
+// firstToken splits a JSON Pointer that is not empty: its first token, still escaped, and the pointer that is left. What
+// is left of "/a/" is "/", whose token is the empty name.
+func firstToken(pointer string) (token, rest string) {
+	token = pointer[1:]
+	if slash := strings.IndexByte(token, '/'); slash >= 0 {
+		return token[:slash], token[slash:]
+	}
+	return token, ""
 }
 
 // kind is the first byte of the value: one of { [ " t f n, or of a number.

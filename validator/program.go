@@ -1,13 +1,10 @@
 package validator
 
-import (
-	"regexp"
-)
-
 // node is one schema of the program: a Node made ready to run. Equal Nodes share one.
 type node struct {
 	uri, pointer string // where it stands, for locations
 	never        bool   // the schema false
+	linked       bool   // other schemas judge the same value, or marks are kept: see run.linked
 	types        TypeSet
 	values       *valueSet // const and enum
 	number       *numberRules
@@ -18,22 +15,23 @@ type node struct {
 	scope        *scope // its resource, where that has dynamic anchors
 }
 
-// valueSet is const and enum. Values are canonical; kinds has the first bytes that any of them begins with.
+// valueSet is const and enum. Values are canonical.
 type valueSet struct {
 	constant []byte // nil if there is none
 	enum     map[string]bool
 	hasEnum  bool
 	listed   [][]byte // the enum in document order, for messages
-	kinds    [256]bool
+
+	allowed map[string]bool // what both of them allow
+	kinds   TypeSet         // of what is allowed, TypeNumber for every number
+	strings []literal       // the strings among it as they stand in most events, if they are few
+	few     bool            // strings has all of them
 }
 
-type numberRules struct {
-	minimum, maximum, above, below, multipleOf *decimal
-}
-
+// textRules is what concerns strings.
 type textRules struct {
 	minLength, maxLength int64
-	pattern              *regexp.Regexp
+	pattern              *pattern
 	format               func([]byte) bool
 	formatName           string
 	base64, json         bool
@@ -51,12 +49,16 @@ type arrayRules struct {
 	unevaluated              *node
 }
 
-// objectRules keeps every name that a keyword mentions in one table: names gives its index into known.
+// objectRules keeps every name that a keyword mentions in one table, the required ones first.
 type objectRules struct {
 	minProperties, maxProperties int64
-	names                        map[string]int
+	table                        nameTable
 	known                        []known
-	required                     []int
+	required                     []int  // as the document lists them
+	must                         uint64 // the required ones among the first 64 known
+	manyMust                     []int  // those beyond
+	first                        int    // of this object's places in run.next
+	plain                        bool   // a member needs nothing but the one schema that its name leads to
 	patterns                     []patternRule
 	additional                   *node
 	propertyNames                *node
@@ -65,14 +67,18 @@ type objectRules struct {
 	unevaluated                  *node
 }
 
+// known is a name that some keyword mentions.
 type known struct {
-	name   string
-	schema *node // nil where properties does not have it
+	quoted    literal // "name": as it stands in most events
+	name      string
+	schema    *node   // of properties, nil where that does not have it
+	only      *node   // the schema that judges the member, where it is no more than one; nil for none
+	several   []*node // the schemas that judge it, where they are more
+	evaluated bool    // some schema judges it
 }
 
 type patternRule struct {
-	source string
-	match  *regexp.Regexp
+	*pattern
 	schema *node
 }
 
@@ -90,24 +96,26 @@ type dependentSchema struct {
 
 // inPlaceRules are the schemas that a keyword applies to the very value.
 type inPlaceRules struct {
-	ref           *node
-	refKeyword    string
-	dynamic       *node
-	dynamicName   *string
-	allOf         []*node
-	anyOf, oneOf  []*node
-	anyBy, oneBy  *discriminator
-	not           *node
-	ifs           *node
-	then, elseDo  *node
-	dynamicByName string // the keyword of dynamic
+	ref          *node
+	dynamic      *node
+	dynamicName  *string
+	allOf        []*node
+	anyOf, oneOf []*node
+	anyBy, oneBy *discriminator
+	not          *node
+	ifs          *node
+	then, elseDo *node
 }
 
 // discriminator is a member that every branch of a union requires with values of its own.
 type discriminator struct {
 	name   string
+	quoted literal        // "name": as it stands in most events
 	branch map[string]int // by the string's value
 	values []string       // in order of the branches
+
+	table    nameTable // finds a value's place in values
+	branches []int     // by that place
 }
 
 // scope is a schema resource with its dynamic anchors.
@@ -122,6 +130,7 @@ type program struct {
 	dynamic      bool
 	stepsPerByte int
 	declared     map[string]bool // every name that the schema mentions
+	next         []int32         // which name follows which in the schema's own order, see run.next
 	oracle       bool            // no row of the differences with jsonschema v5 is touched
 	size         int
 }

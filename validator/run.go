@@ -1,39 +1,61 @@
 package validator
 
-// run is one judging of one event: a recursive descent over bytes that the scanner has passed. A walk returns the end
-// of the value, or -1 if it is no instance. It is used by one goroutine and kept for the next event.
+// run is one judging of one event: a recursive descent over its raw bytes. A walk holds the byte rules for what it passes
+// over and judges it at the same time; it returns the end of the value, or -1 if the value is no instance or no JSON.
+// A walk that fails may leave bytes unseen, so an event is valid only where every byte was passed by a walk that
+// accepted it. A run is used by one goroutine and kept for the next event.
 type run struct {
 	program *program
 	text    []byte
 	steps   int    // left
-	fault   string // sticky: faultBudget when the steps are used up
+	fault   string // sticky: faultBudget when the steps are used up, faultSyntax for any breach of the byte rules
+	depth   int    // containers that are open
 	nodeAt  int    // position of the value that is being judged
 	chain   int    // nodes entered in a row at that position
 	entered []*scope
 	bits    []uint64
 	spans   []span
 	buf     []byte
-	scanner scanner
+	names   nameList // of the objects that are open, but for known ones
+	// next learns the order of members: after a name of an object, which one followed last time. Each object rule
+	// has its own part, from objectRules.first on: at 0 the name that came first, at 1 + k the one after known name k.
+	next    []int32
+	counts  counters
+	scanner scanner // where a fault must be told apart and placed
 }
 
 // span is a part of a buffer.
 type span struct{ start, end, index int }
 
-// begin makes r ready for an event that the scanner passed, and allows so many times the usual steps.
+func newRun(p *program) *run { return &run{next: append([]int32(nil), p.next...)} }
+
+// begin makes r ready for an event, and allows so many times the usual steps.
 func (r *run) begin(p *program, text []byte, times int) {
-	r.program, r.text, r.fault = p, text, ""
+	r.program, r.text, r.fault, r.depth = p, text, "", 0
 	r.steps = times * (StepBase + len(text)*p.stepsPerByte)
 	r.nodeAt, r.chain = -1, 0
 	r.entered, r.bits, r.spans, r.buf = r.entered[:0], r.bits[:0], r.spans[:0], r.buf[:0]
+	r.names.list = r.names.list[:0]
 }
 
 // judge reports whether the event is an instance. If fault is set, that is why it is not.
 func (r *run) judge() bool {
 	end := r.value(r.program.root, skipSpace(r.text, 0), noMarks)
-	return end >= 0 && r.fault == ""
+	if r.steps < 0 && r.fault == "" {
+		r.fault = faultBudget
+	}
+	return end >= 0 && r.fault == "" && skipSpace(r.text, end) == len(r.text)
 }
 
-// spend takes steps: one for a node entered, one for 8 bytes passed over.
+// malformed notes a breach of the byte rules. Which one and where is the scanner's to say, when somebody asks.
+func (r *run) malformed() int {
+	if r.fault == "" {
+		r.fault = faultSyntax
+	}
+	return -1
+}
+
+// spend takes steps: one for a node entered, one for 8 bytes passed over. False if they are used up.
 func (r *run) spend(steps int) bool {
 	if r.steps -= steps; r.steps < 0 {
 		r.fault = faultBudget
@@ -41,151 +63,91 @@ func (r *run) spend(steps int) bool {
 	return r.fault == ""
 }
 
-// skip passes over a value that no schema looks at.
-func (r *run) skip(i int) int {
-	end := valueEnd(r.text, i)
-	if !r.spend((end - i) / 8) {
-		return -1
-	}
-	return end
-}
-
 // value judges the value at i by n and returns its end, or -1. What n evaluates is noted in seen.
 func (r *run) value(n *node, i int, seen marks) int {
-	if !r.spend(1) || n.never {
-		return -1
-	}
-	leave, ok := r.enter(n, i)
-	if !ok {
-		return -1
-	}
-	end := r.judgeValue(n, i, seen)
-	r.leave(leave)
-	return end
-}
-
-// standing is what enter saves and leave restores: a failed walk leaves nothing behind.
-type standing struct{ nodeAt, chain, entered, bits, buf int }
-
-// enter notes the dynamic scope, and that the same position is judged by one more schema: a chain longer than the
-// program has nodes comes back to a node without having moved.
-func (r *run) enter(n *node, i int) (standing, bool) {
-	saved := standing{r.nodeAt, r.chain, len(r.entered), len(r.bits), len(r.buf)}
-	if i == r.nodeAt {
-		r.chain++
-	} else {
-		r.nodeAt, r.chain = i, 0
-	}
-	if r.chain > r.program.nodes {
+	if r.steps--; r.steps < 0 {
 		r.fault = faultBudget
-		return saved, false
-	}
-	if n.scope != nil {
-		r.entered = append(r.entered, n.scope)
-	}
-	return saved, true
-}
-
-func (r *run) leave(saved standing) {
-	r.nodeAt, r.chain, r.entered = saved.nodeAt, saved.chain, r.entered[:saved.entered]
-	r.bits, r.buf = r.bits[:saved.bits], r.buf[:saved.buf]
-}
-
-func (r *run) judgeValue(n *node, i int, seen marks) int {
-	switch r.text[i] {
-	case '{':
-		return r.object(n, i, seen)
-	case '[':
-		return r.array(n, i, seen)
-	}
-	end := r.scalar(n, i)
-	if end < 0 || !r.asValue(n, i, end) || !r.inPlace(n, i, noMarks) {
 		return -1
 	}
-	return end
+	if n.linked {
+		return r.linked(n, i, seen)
+	}
+	return r.own(n, i, seen)
 }
 
-// scalar judges everything but an object or array by type and by the rules of its type.
-func (r *run) scalar(n *node, i int) int {
-	switch r.text[i] {
+// own judges the value at i by the keywords of n that look at nothing but the value.
+func (r *run) own(n *node, i int, seen marks) int {
+	if i >= len(r.text) {
+		return r.malformed()
+	}
+	end := -1
+	switch c := r.text[i]; c {
 	case '"':
-		end, escaped := stringEnd(r.text, i)
-		if !r.spend((end-i)/8) || n.types&TypeString == 0 || n.text != nil && !r.string(n.text, i, end, escaped) {
+		if n.types&TypeString == 0 {
 			return -1
 		}
-		return end
-	case 't', 'f':
-		if n.types&TypeBoolean == 0 {
+		return r.str(n, i)
+	case '{':
+		switch {
+		case n.types&TypeObject == 0:
+			return -1
+		case n.object != nil:
+			end = r.object(n.object, i, seen)
+		default:
+			end = r.skip(i)
+		}
+	case '[':
+		switch {
+		case n.types&TypeArray == 0:
+			return -1
+		case n.array != nil:
+			end = r.array(n.array, i, seen)
+		default:
+			end = r.skip(i)
+		}
+	case 't', 'f', 'n':
+		if c == 'n' && n.types&TypeNull == 0 || c != 'n' && n.types&TypeBoolean == 0 {
 			return -1
 		}
-		return scalarEnd(r.text, i)
-	case 'n':
-		if n.types&TypeNull == 0 {
+		end = r.word(i)
+	default:
+		if n.types&(TypeNumber|TypeInteger) == 0 {
 			return -1
 		}
-		return i + len("null")
+		end = r.number(n, i)
 	}
-	end := scalarEnd(r.text, i)
-	if !r.spend((end-i)/8) || n.types&(TypeNumber|TypeInteger) == 0 {
+	if end >= 0 && n.values != nil && !r.asValue(n.values, i, end) {
 		return -1
-	}
-	if n.types&TypeNumber == 0 || n.number != nil {
-		var digits [32]byte // on the stack: nearly every number fits
-		d := readDecimal(digits[:0], r.text[i:end])
-		if n.types&TypeNumber == 0 && !d.isInteger() || n.number != nil && !n.number.hold(d) {
-			return -1
-		}
 	}
 	return end
 }
 
-// asValue judges const and enum.
-func (r *run) asValue(n *node, i, end int) bool {
-	v := n.values
-	if v == nil {
-		return true
+// typeOf is the type that a value with this first byte has; for numbers both bits.
+func typeOf(first byte) TypeSet {
+	switch first {
+	case '{':
+		return TypeObject
+	case '[':
+		return TypeArray
+	case '"':
+		return TypeString
+	case 't', 'f':
+		return TypeBoolean
+	case 'n':
+		return TypeNull
 	}
-	first := r.text[i]
-	if first >= '0' && first <= '9' || first == '-' {
-		if !v.numbers() {
-			return false
-		}
-	} else if !v.kinds[first] {
+	return TypeNumber | TypeInteger
+}
+
+// asValue judges const and enum for the value from i to end, which a walk has passed.
+func (r *run) asValue(v *valueSet, i, end int) bool {
+	if v.kinds&typeOf(r.text[i]) == 0 {
 		return false
 	}
-	if !r.spend((end - i) / 8) {
-		return false
-	}
+	r.steps -= (end - i) / 8
 	from := len(r.buf)
 	r.buf, _ = appendCanonical(r.buf, r.text, i)
-	ok := v.has(r.buf[from:])
+	ok := v.allowed[string(r.buf[from:])]
 	r.buf = r.buf[:from]
 	return ok
-}
-
-// numbers reports whether any of the values is a number.
-func (v *valueSet) numbers() bool {
-	if v.kinds['-'] {
-		return true
-	}
-	for c := '0'; c <= '9'; c++ {
-		if v.kinds[c] {
-			return true
-		}
-	}
-	return false
-}
-
-// has reports whether a canonical value is the constant and in the enum.
-func (v *valueSet) has(canonical []byte) bool {
-	return (v.constant == nil || string(v.constant) == string(canonical)) && (!v.hasEnum || v.enum[string(canonical)])
-}
-
-// hold judges a number by its bounds.
-func (n *numberRules) hold(d decimal) bool {
-	return (n.minimum == nil || d.compare(*n.minimum) >= 0) &&
-		(n.maximum == nil || d.compare(*n.maximum) <= 0) &&
-		(n.above == nil || d.compare(*n.above) > 0) &&
-		(n.below == nil || d.compare(*n.below) < 0) &&
-		(n.multipleOf == nil || d.isMultipleOf(*n.multipleOf))
 }

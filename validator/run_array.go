@@ -6,60 +6,66 @@ import (
 	"slices"
 )
 
-// array judges the array at i.
-func (r *run) array(n *node, i int, seen marks) int {
-	if n.types&TypeArray == 0 {
+// array judges the array at start: every item, then what concerns the array as a whole.
+func (r *run) array(a *arrayRules, start int, own marks) int {
+	if !r.open() {
 		return -1
 	}
-	own := r.marksFor(i, seen, n.array != nil && n.array.unevaluated != nil)
-	end := r.items(n.array, i, own)
-	if end < 0 || !r.asValue(n, i, end) || !r.inPlace(n, i, own) {
-		return -1
-	}
-	if n.array != nil && n.array.unevaluated != nil {
-		if !r.unevaluatedItems(n.array.unevaluated, i, own) {
-			return -1
-		}
-		r.markAll(seen)
-	}
-	return end
-}
-
-// items judges every item, then what concerns the array as a whole.
-func (r *run) items(a *arrayRules, i int, own marks) int {
-	if a == nil {
-		return r.skip(i)
-	}
+	text, spans := r.text, len(r.spans)
 	count, matches := 0, int64(0)
-	item, ok := firstItem(r.text, i)
-	for ok {
-		end := -1
-		switch {
-		case count < len(a.prefix):
-			end = r.value(a.prefix[count], item, noMarks)
-		case a.items != nil:
-			end = r.value(a.items, item, noMarks)
-		default:
-			end = r.skip(item)
-		}
-		if end < 0 {
+	i := skipSpace(text, start+1)
+	if i < len(text) && text[i] == ']' {
+		return r.items(a, start, i, count, matches, spans)
+	}
+	for {
+		item := i
+		if i = r.item(a, item, count, own); i < 0 {
 			return -1
 		}
-		if count < len(a.prefix) || a.items != nil {
-			r.mark(own, count)
-		}
-		if a.contains != nil && r.value(a.contains, item, noMarks) >= 0 {
-			matches++
-			if a.containsMarks {
-				r.mark(own, count)
+		if a.contains != nil {
+			if r.try(a.contains, item, noMarks) >= 0 {
+				matches++
+				if a.containsMarks {
+					r.mark(own, count)
+				}
+			} else if r.fault != "" {
+				return -1
 			}
 		}
-		if r.fault != "" {
-			return -1
+		if a.unique {
+			r.spans = append(r.spans, span{item, i, count})
 		}
 		count++
-		item, ok = nextItem(r.text, end)
+		if i = skipSpace(text, i); i >= len(text) {
+			return r.malformed()
+		}
+		switch text[i] {
+		case ',':
+			i = skipSpace(text, i+1)
+		case ']':
+			return r.items(a, start, i, count, matches, spans)
+		default:
+			return r.malformed()
+		}
 	}
+}
+
+// item judges one item by the schema of its place.
+func (r *run) item(a *arrayRules, i, index int, own marks) int {
+	n := a.items
+	if index < len(a.prefix) {
+		n = a.prefix[index]
+	}
+	if n == nil {
+		return r.skip(i)
+	}
+	r.mark(own, index)
+	return r.value(n, i, noMarks)
+}
+
+// items judges what concerns an array as a whole, whose bracket is at i, and returns its end. From spans on stand
+// the places of its items.
+func (r *run) items(a *arrayRules, start, i, count int, matches int64, spans int) int {
 	if int64(count) < a.minItems || a.maxItems >= 0 && int64(count) > a.maxItems {
 		return -1
 	}
@@ -67,15 +73,42 @@ func (r *run) items(a *arrayRules, i int, own marks) int {
 		return -1
 	}
 	if a.unique {
-		if first, _ := r.equalItems(i); first >= 0 || r.fault != "" {
-			return -1
+		items := r.spans[spans:]
+		r.spans = r.spans[:spans]
+		if len(items) > 1 && !r.plainlyDiffer(items) {
+			if first, _ := r.equalItems(start); first >= 0 || r.fault != "" {
+				return -1
+			}
 		}
 	}
-	return item
+	r.depth--
+	return i + 1
 }
 
-// equalItems returns the indexes of two equal items, those whose second comes first; -1 if all differ. Equal items have
-// equal canonical bytes, and sorted they are neighbours.
+// fewItems is up to how many strings are compared each with each.
+const fewItems = 16
+
+// plainlyDiffer reports whether items are a few strings without escapes that all differ. A no says nothing.
+func (r *run) plainlyDiffer(items []span) bool {
+	if len(items) > fewItems {
+		return false
+	}
+	for k, a := range items {
+		text := r.text[a.start:a.end]
+		if text[0] != '"' || bytes.IndexByte(text, '\\') >= 0 {
+			return false
+		}
+		for _, b := range items[:k] {
+			if bytes.Equal(text, r.text[b.start:b.end]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// equalItems returns the indexes of two equal items of an array that a walk has passed, those whose second comes
+// first; -1 if all differ. Equal items have equal canonical bytes, and sorted they are neighbours.
 func (r *run) equalItems(i int) (first, second int) {
 	fromBuf, fromSpans := len(r.buf), len(r.spans)
 	item, ok := firstItem(r.text, i)

@@ -1,109 +1,204 @@
 package validator
 
-// object judges the object at i.
-func (r *run) object(n *node, i int, seen marks) int {
-	if n.types&TypeObject == 0 {
+// object judges the object at start: every member, then what concerns the object as a whole.
+func (r *run) object(o *objectRules, start int, own marks) int {
+	if !r.open() {
 		return -1
 	}
-	own := r.marksFor(i, seen, n.object != nil && n.object.unevaluated != nil)
-	end := r.members(n, i, own)
-	if end < 0 || !r.asValue(n, i, end) || !r.inPlace(n, i, own) {
-		return -1
+	m := members{rules: o, own: own, first: len(r.names.list), bits: len(r.bits), next: r.next[o.first : o.first+len(o.known)+1]}
+	if len(o.known) > 64 {
+		m.more = r.newMarks(len(o.known))
 	}
-	if n.object != nil && n.object.unevaluated != nil {
-		if !r.unevaluatedMembers(n.object.unevaluated, i, own) {
+	text := r.text
+	i := skipSpace(text, start+1)
+	if i < len(text) && text[i] == '}' {
+		return r.members(&m, start, i)
+	}
+	for {
+		if i = r.member(&m, i); i < 0 {
 			return -1
 		}
-		r.markAll(seen)
+		m.count++
+		if i < len(text) && text[i] != ',' {
+			i = skipSpace(text, i)
+		}
+		if i >= len(text) {
+			return r.malformed()
+		}
+		switch text[i] {
+		case ',':
+			i = skipSpace(text, i+1)
+		case '}':
+			return r.members(&m, start, i)
+		default:
+			return r.malformed()
+		}
 	}
-	return end
 }
 
-// members judges every member, then what concerns the object as a whole.
-func (r *run) members(n *node, i int, own marks) int {
-	o := n.object
-	if o == nil {
-		return r.skip(i)
-	}
-	present := r.newMarks(len(o.known))
-	count := 0
-	m, ok := firstMember(r.text, i)
-	end := m.name + 1
-	for ok {
-		from := len(r.buf)
-		valueEnd := r.member(o, m, count, own, present)
-		r.buf = r.buf[:from]
-		if valueEnd < 0 {
-			return -1
-		}
-		count++
-		m, end, ok = nextMember(r.text, valueEnd)
-	}
-	if int64(count) < o.minProperties || o.maxProperties >= 0 && int64(count) > o.maxProperties || !r.namesHold(o, present) {
-		return -1
-	}
-	for _, d := range o.dependentSchemas {
-		if r.marked(present, d.name) && r.value(d.schema, i, own) < 0 {
-			return -1
-		}
-	}
-	return end
+// members is what the judging of one object knows of the members so far.
+type members struct {
+	rules   *objectRules
+	own     marks
+	next    []int32 // this object's part of run.next
+	count   int
+	last    int    // 1 + the known name that came last; 0 = none yet
+	present uint64 // the first 64 known names that are there
+	more    marks  // the further ones
+	first   int    // of the object's unknown names
+	bits    int    // where the bit stack stood
 }
 
-// namesHold judges required and dependentRequired.
-func (r *run) namesHold(o *objectRules, present marks) bool {
-	for _, name := range o.required {
-		if !r.marked(present, name) {
-			return false
-		}
+// note notes a known name; false if it is there already.
+func (r *run) note(m *members, at int) bool {
+	m.last = at + 1
+	if at < 64 {
+		bit := uint64(1) << at
+		again := m.present&bit != 0
+		m.present |= bit
+		return !again
 	}
-	for _, d := range o.dependentRequired {
-		if !r.marked(present, d.name) {
-			continue
-		}
-		for _, name := range d.required {
-			if !r.marked(present, name) {
-				return false
-			}
-		}
+	if r.marked(m.more, at) {
+		return false
 	}
+	r.mark(m.more, at)
 	return true
 }
 
-// member judges one member, the ordinal-th, and returns the end of its value.
-func (r *run) member(o *objectRules, m member, ordinal int, own, present marks) int {
-	end, applied := -1, false
-	apply := func(n *node) bool {
-		applied = true
-		end = r.value(n, m.value, noMarks)
-		return end >= 0
+// has reports whether a known name is there.
+func (r *run) has(m *members, at int) bool {
+	if at < 64 {
+		return m.present&(1<<at) != 0
 	}
+	return r.marked(m.more, at)
+}
+
+// member judges the member whose name is at i and returns the end of its value. The name that followed last time is
+// tried first: one comparison takes the place of a scan and a search.
+func (r *run) member(m *members, i int) int {
+	o, name := m.rules, i
+	at := int(m.next[m.last])
+	if at >= 0 && o.known[at].quoted.at(r.text, i) {
+		i += len(o.known[at].quoted.text)
+	} else {
+		n, colon := r.scanName(i)
+		if colon < 0 {
+			return -1
+		}
+		i = colon + 1
+		if at = o.table.find(plainName(&r.names.one, r.text, n)); at >= 0 {
+			m.next[m.last] = int32(at)
+		} else if o.additional != nil && o.additional.never && len(o.patterns) == 0 || !r.unknown(m.first, n) {
+			return -1
+		}
+	}
+	if i < len(r.text) && r.text[i] <= ' ' {
+		i = skipSpace(r.text, i)
+	}
+	if at >= 0 && !r.note(m, at) {
+		return r.malformed()
+	}
+	if !o.plain || m.own.size > 0 {
+		return r.anyMember(m, at, name, i)
+	}
+	judge := o.additional
+	if at >= 0 {
+		judge = o.known[at].only
+	}
+	if judge != nil {
+		return r.value(judge, i, noMarks)
+	}
+	return r.skip(i)
+}
+
+// anyMember judges the member with the known name at, or -1, by every schema that applies to it, and its name.
+func (r *run) anyMember(m *members, at, name, value int) int {
+	o := m.rules
+	end, evaluated := -1, false
+	if o.propertyNames != nil && r.value(o.propertyNames, name, noMarks) < 0 {
+		return -1
+	}
+	switch {
+	case at >= 0:
+		k := &o.known[at]
+		evaluated = k.evaluated
+		if k.only != nil {
+			end = r.value(k.only, value, noMarks)
+		}
+		for _, n := range k.several {
+			if end = r.value(n, value, noMarks); end < 0 {
+				break
+			}
+		}
+	case len(o.patterns) > 0:
+		if end, evaluated = r.byPattern(o, name, value); evaluated {
+			break
+		}
+		fallthrough
+	default:
+		if o.additional != nil {
+			end, evaluated = r.value(o.additional, value, noMarks), true
+		}
+	}
+	if !evaluated {
+		return r.skip(value)
+	}
+	if end >= 0 {
+		r.mark(m.own, m.count)
+	}
+	return end
+}
+
+// byPattern judges a member by the patterns that its name matches; false if there is none.
+func (r *run) byPattern(o *objectRules, name, value int) (end int, applied bool) {
+	stop, escaped := stringEnd(r.text, name)
 	from := len(r.buf)
-	name := r.text[m.name+1 : m.nameEnd-1]
-	if m.escaped {
-		r.buf = appendUnescaped(r.buf, name)
-		name = r.buf[from:]
+	plain := r.text[name+1 : stop-1]
+	if escaped {
+		r.buf = appendUnescaped(r.buf, plain)
+		plain = r.buf[from:]
 	}
-	if at, ok := o.names[string(name)]; ok {
-		r.mark(present, at)
-		if schema := o.known[at].schema; schema != nil && !apply(schema) {
-			return -1
-		}
-	}
+	r.steps -= len(o.patterns) * (len(plain) / 8)
 	for k := range o.patterns {
-		if p := &o.patterns[k]; p.match.Match(name) && !apply(p.schema) || !r.spend(len(name)/8) {
+		if !o.patterns[k].matches(plain, &r.counts) {
+			continue
+		}
+		applied = true
+		if end = r.value(o.patterns[k].schema, value, noMarks); end < 0 {
+			break
+		}
+	}
+	r.buf = r.buf[:from]
+	return end, applied
+}
+
+// members judges what concerns an object as a whole, whose brace is at i, and returns its end.
+func (r *run) members(m *members, start, i int) int {
+	o := m.rules
+	if m.present&o.must != o.must || int64(m.count) < o.minProperties || o.maxProperties >= 0 && int64(m.count) > o.maxProperties {
+		return -1
+	}
+	for _, at := range o.manyMust {
+		if !r.has(m, at) {
 			return -1
 		}
 	}
-	if !applied && o.additional != nil && !apply(o.additional) {
+	for _, d := range o.dependentRequired {
+		for _, at := range d.required {
+			if r.has(m, d.name) && !r.has(m, at) {
+				return -1
+			}
+		}
+	}
+	end := r.closeObject(m.first, i)
+	if end < 0 {
 		return -1
 	}
-	if o.propertyNames != nil && r.value(o.propertyNames, m.name, noMarks) < 0 {
-		return -1
+	for _, d := range o.dependentSchemas {
+		if r.has(m, d.name) && r.value(d.schema, start, m.own) < 0 {
+			return -1
+		}
 	}
-	if applied {
-		r.mark(own, ordinal)
-		return end
-	}
-	return r.skip(m.value)
+	r.bits = r.bits[:m.bits]
+	return end
 }

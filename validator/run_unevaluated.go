@@ -23,15 +23,6 @@ func (r *run) sameMarks(m marks) marks {
 	return r.newMarks(m.size)
 }
 
-// marksFor are the marks that the schemas of one node share for the container at i: new ones where the node has an
-// unevaluated keyword of its own, which looks at nothing that was evaluated outside.
-func (r *run) marksFor(i int, seen marks, unevaluated bool) marks {
-	if !unevaluated {
-		return seen
-	}
-	return r.newMarks(countChildren(r.text, i))
-}
-
 func (r *run) mark(m marks, ordinal int) {
 	if m.size > 0 {
 		r.bits[m.from+ordinal>>6] |= 1 << (ordinal & 63)
@@ -54,40 +45,40 @@ func (r *run) merge(to, from marks) {
 	}
 }
 
-func (r *run) unevaluatedMembers(n *node, i int, own marks) bool {
-	ordinal := 0
+// unevaluated judges by n what own leaves clear of the container at i, which a walk has passed.
+func (r *run) unevaluated(n *node, i int, own marks) bool {
+	if r.text[i] == '[' {
+		return r.unevaluatedItems(n, i, own)
+	}
 	m, ok := firstMember(r.text, i)
-	for ok {
-		var end int
-		if own.size > 0 && r.marked(own, ordinal) {
-			end = r.skip(m.value)
-		} else {
-			end = r.value(n, m.value, noMarks)
-		}
+	for ordinal := 0; ok; ordinal++ {
+		end := r.leftOver(n, m.value, ordinal, own)
 		if end < 0 {
 			return false
 		}
-		ordinal++
 		m, _, ok = nextMember(r.text, end)
 	}
 	return true
 }
 
 func (r *run) unevaluatedItems(n *node, i int, own marks) bool {
-	ordinal := 0
 	item, ok := firstItem(r.text, i)
-	for ok {
-		var end int
-		if own.size > 0 && r.marked(own, ordinal) {
-			end = r.skip(item)
-		} else {
-			end = r.value(n, item, noMarks)
-		}
+	for ordinal := 0; ok; ordinal++ {
+		end := r.leftOver(n, item, ordinal, own)
 		if end < 0 {
 			return false
 		}
-		ordinal++
 		item, ok = nextItem(r.text, end)
 	}
 	return true
+}
+
+// leftOver judges one child if it is clear, and returns its end.
+func (r *run) leftOver(n *node, i, ordinal int, own marks) int {
+	if !r.marked(own, ordinal) {
+		return r.value(n, i, noMarks)
+	}
+	end := valueEnd(r.text, i)
+	r.steps -= (end - i) / 8
+	return end
 }

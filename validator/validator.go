@@ -96,11 +96,11 @@ func (s *Schema) Size() int { return s.program.size }
 
 // Valid reports whether event is JSON that keeps the byte rules and is an instance of the schema.
 func (s *Schema) Valid(event []byte) bool {
-	r := s.take()
-	defer s.put(r)
-	if !r.scanner.check(event, s.limits.EventBytes) {
+	if len(event) > s.limits.EventBytes {
 		return false
 	}
+	r := s.take()
+	defer s.put(r)
 	r.begin(s.program, event, 1)
 	return r.judge()
 }
@@ -121,13 +121,13 @@ func (s *Schema) take() *run {
 	if r, ok := s.runs.Get().(*run); ok {
 		return r
 	}
-	return &run{}
+	return newRun(s.program)
 }
 
 // put keeps a run for the next event, but for scratch that one big event made large.
 func (s *Schema) put(r *run) {
 	r.text, r.scanner.text = nil, nil
-	if cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+cap(r.scanner.buf)+32*cap(r.scanner.names) <= MaxKeptScratch {
+	if cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch {
 		s.runs.Put(r)
 	}
 }

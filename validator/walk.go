@@ -2,10 +2,8 @@ package validator
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"math/bits"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -198,10 +196,4 @@ func appendToken(dst []byte, token string) []byte {
 		}
 		token = token[at+1:]
 	}
-}
-
-func sortNames(names []scanned) {
-	slices.SortFunc(names, func(a, b scanned) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.start, b.start))
-	})
 }

@@ -1,0 +1,87 @@
+package validator
+
+import "slices"
+
+// inPlace lowers the keywords that apply schemas to the very value.
+func (l *lowering) inPlace(n *Node, out *node) (err error) {
+	r := &inPlaceRules{dynamicName: n.DynamicName}
+	if n.DynamicName != nil {
+		l.program.dynamic, l.program.oracle = true, false
+	}
+	if err := l.several(&r.ref, n.Ref, &r.dynamic, n.DynamicRef, &r.not, n.Not, &r.ifs, n.If, &r.then, n.Then, &r.elseDo, n.Else); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		to *[]*node
+		of []*Node
+	}{{&r.allOf, n.AllOf}, {&r.anyOf, n.AnyOf}, {&r.oneOf, n.OneOf}} {
+		if *list.to, err = l.list(list.of); err != nil {
+			return err
+		}
+	}
+	r.anyBy, r.oneBy = discriminate(n.AnyOf), discriminate(n.OneOf)
+	l.widen(1 + len(r.allOf) + len(r.anyOf) + len(r.oneOf))
+	if r.ref != nil || r.dynamic != nil || r.not != nil || r.ifs != nil || len(r.allOf)+len(r.anyOf)+len(r.oneOf) > 0 {
+		out.inPlace = r
+	}
+	return nil
+}
+
+// discriminate finds the first member that every branch requires with strings of its own; nil if there is none.
+func discriminate(branches []*Node) *discriminator {
+	if len(branches) < 2 {
+		return nil
+	}
+	for _, p := range objectOf(branches[0]).Properties {
+		d := &discriminator{name: p.Name, branch: map[string]int{}}
+		if d.take(branches) {
+			d.quoted, d.table = newLiteral(quotedName(p.Name)), newNameTable(d.values)
+			for _, value := range d.values {
+				d.branches = append(d.branches, d.branch[value])
+			}
+			return d
+		}
+	}
+	return nil
+}
+
+// objectOf follows references that stand alone or beside annotations.
+func objectOf(n *Node) *Node {
+	for range MaxDepth {
+		if n.Ref == nil || len(n.Properties) > 0 {
+			break
+		}
+		n = n.Ref
+	}
+	return n
+}
+
+func (d *discriminator) take(branches []*Node) bool {
+	for i, b := range branches {
+		b = objectOf(b)
+		at := slices.IndexFunc(b.Properties, func(p Property) bool { return p.Name == d.name })
+		if at < 0 || !slices.Contains(b.Required, d.name) {
+			return false
+		}
+		value := objectOf(b.Properties[at].Schema)
+		values := value.Enum
+		if value.Const != nil {
+			values = [][]byte{value.Const}
+		}
+		if len(values) == 0 {
+			return false
+		}
+		for _, v := range values {
+			if v[0] != '"' {
+				return false
+			}
+			s, _ := unquote(v)
+			if _, taken := d.branch[string(s)]; taken {
+				return false
+			}
+			d.branch[string(s)] = i
+			d.values = append(d.values, string(s))
+		}
+	}
+	return true
+}
