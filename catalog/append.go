@@ -69,8 +69,10 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 		return Registered{}, err
 	}
 	defer leave()
+	s := r.remembered(name, reg)
 	for {
-		done, err := r.register(ctx, name, reg)
+		done, err := r.registerOn(ctx, name, s, reg)
+		s = nil
 		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			r.metrics.conflicts.Inc()
 			continue
@@ -82,12 +84,66 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 	}
 }
 
-// register reads, judges and swaps, once.
-func (r *Registry) register(ctx context.Context, name Name, reg Registration) (Registered, error) {
-	s, err := r.freshAliased(ctx, name)
-	if err != nil {
-		return Registered{}, err
+// remembered is a subject in memory that a registration may begin with, nil if there is none: where nothing but the
+// subject is asked for, the comparison when it is appended finds every change since.
+func (r *Registry) remembered(name Name, reg Registration) *Subject {
+	if len(reg.References) > 0 || reg.ID != 0 {
+		return nil
 	}
+	s, ok := r.subjects.get(name)
+	if !ok || s.Policies.Subject.Config.Alias != "" {
+		return nil
+	}
+	r.metrics.hits.Inc()
+	return s
+}
+
+// registerOn registers on what is remembered of a subject, or, with nil, on what is read now. What was remembered is
+// good for an addition, which compares; anything else is said only if the subject is still the same.
+func (r *Registry) registerOn(ctx context.Context, name Name, remembered *Subject, reg Registration) (Registered, error) {
+	if remembered == nil {
+		s, err := r.freshAliased(ctx, name)
+		if err != nil {
+			return Registered{}, err
+		}
+		return r.register(ctx, s, reg)
+	}
+	done, err := r.register(ctx, remembered, reg)
+	if done.New || errors.Is(err, ErrConflict) {
+		return done, err
+	}
+	now, errNow := r.freshAliased(ctx, name)
+	if errNow != nil {
+		return Registered{}, errNow
+	}
+	if now.unchangedSince(remembered) {
+		return done, err
+	}
+	return r.register(ctx, now, reg)
+}
+
+// unchangedSince says whether an earlier reading of the subject says the same.
+func (s *Subject) unchangedSince(old *Subject) bool {
+	return s.Name == old.Name && s.Head.Number == old.Head.Number && s.Rev == old.Rev &&
+		s.Policies.Context.Rev == old.Policies.Context.Rev && s.Policies.Global.Rev == old.Policies.Global.Rev
+}
+
+// with is the subject after a version was added at a revision; nil if more than that may have changed.
+func (s *Subject) with(added Version, rev Rev) *Subject {
+	for i := range s.Versions {
+		if s.Versions[i].State == Deleted && s.Versions[i].Schema.ID == added.Schema.ID {
+			return nil // it has become Gone, unless something refers to it
+		}
+	}
+	added.Schema = Schema{Context: added.Schema.Context, ID: added.Schema.ID, GUID: added.Schema.GUID}
+	next := *s
+	next.Versions = append(slices.Clip(s.Versions), added)
+	next.Head, next.Rev = Head{Number: max(s.Head.Number, added.Number), Rev: rev}, rev
+	return &next
+}
+
+// register judges and swaps, once.
+func (r *Registry) register(ctx context.Context, s *Subject, reg Registration) (Registered, error) {
 	mode := s.Policies.Mode()
 	switch {
 	case mode.readOnly():
@@ -138,6 +194,9 @@ func (r *Registry) register(ctx context.Context, name Name, reg Registration) (R
 	}
 	r.keep(era, &added[0].Schema)
 	p.keep(r, era, &added[0].Schema)
+	if next := s.with(added[0], rev); next != nil {
+		r.hearing.keepOwn(era, rev, func() { r.subjects.put(s.Name, next, next.size()) })
+	}
 	r.hear(rev)
 	return Registered{Version: added[0], New: true, Warnings: p.warnings, Rev: rev}, nil
 }

@@ -6,15 +6,20 @@ import (
 	"sync"
 )
 
-// Bounds of what a Registry keeps in memory.
+// Bounds of what a Registry keeps in memory, in bytes where they do not say otherwise.
 const (
-	MaxCachedBytes    = 128 << 20 // texts of schemas
-	MaxCompiledBytes  = 64 << 20  // schemas compiled for judging, as the validator counts
-	MaxCachedSubjects = 20_000
-	MaxCachedTokens   = 10_000
+	// AnswerCacheBytes is for everything that was read: half of it for finished answers, a quarter for schemas and
+	// their GUIDs, an eighth each for subjects and for lists.
+	AnswerCacheBytes = 256 << 20
+	MaxCompiledBytes = 64 << 20 // for schemas compiled for judging, as the validator counts
+	MaxCachedTokens  = 10_000   // tokens, counted
 )
 
-// lru keeps the most recently used values within a budget. Safe for concurrent use.
+// overhead is about what one entry of a cache takes beside its value.
+const overhead = 256
+
+// lru keeps the most recently used values within a budget; a value that is larger than all of it is not kept. Safe for
+// concurrent use.
 type lru[K comparable, V any] struct {
 	mu     sync.Mutex
 	budget int // guarded by mu, as all below
@@ -48,9 +53,12 @@ func (c *lru[K, V]) put(k K, v V, cost int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.remove(k)
+	if cost > c.budget {
+		return
+	}
 	c.at[k] = c.order.PushFront(&lruEntry[K, V]{k, v, cost})
 	c.used += cost
-	for c.used > c.budget && c.order.Len() > 1 {
+	for c.used > c.budget {
 		c.remove(c.order.Back().Value.(*lruEntry[K, V]).key)
 	}
 }
@@ -78,12 +86,12 @@ func (c *lru[K, V]) clear() {
 	c.used = 0
 }
 
-// dropIf forgets every key that a function names.
-func (c *lru[K, V]) dropIf(gone func(K) bool) {
+// dropIf forgets every entry that a function names.
+func (c *lru[K, V]) dropIf(gone func(K, V) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for k := range c.at {
-		if gone(k) {
+	for k, e := range c.at {
+		if gone(k, e.Value.(*lruEntry[K, V]).value) {
 			c.remove(k)
 		}
 	}
@@ -102,9 +110,10 @@ type call[V any] struct {
 }
 
 // do runs load, once for all who ask for the key at the same time. A caller's ctx ends its own wait; the load goes on
-// under the ctx of whoever began it, and when that ends early the next one loads again.
+// under the ctx of whoever began it, and when that ends early the next one loads again. Who came while a load was under
+// way that fails loads once more: what it did not find may have come before the asking, and after the load began.
 func (f *flight[K, V]) do(ctx context.Context, k K, load func(context.Context) (V, error)) (V, error) {
-	for {
+	for again := false; ; again = true {
 		f.mu.Lock()
 		if f.calls == nil {
 			f.calls = map[K]*call[V]{}
@@ -124,7 +133,7 @@ func (f *flight[K, V]) do(ctx context.Context, k K, load func(context.Context) (
 		f.mu.Unlock()
 		select {
 		case <-c.done:
-			if c.err != nil && ctx.Err() == nil && isEnded(c.err) {
+			if c.err != nil && ctx.Err() == nil && (!again || isEnded(c.err)) {
 				continue
 			}
 			return c.value, c.err

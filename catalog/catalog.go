@@ -109,6 +109,7 @@ type StoredSchema struct {
 	Versions  []SubjectVersion // where it stands, all states but Gone, by name and number
 	Referrers []Referrer       // schemas of any context that refer to one of Versions
 	MaxID     int              // highest ID ever given in its context
+	Lenses    int              // how often lenses were set on the versions that carry it: the sum of their revisions
 }
 
 // Referrer is a schema that refers to a version.

@@ -31,10 +31,13 @@ type hearing struct {
 	asOf      time.Time // nothing newer than heard had been committed then
 	heard     Rev       // newest revision known, of bells, of own writes, of what reads showed
 	applied   Rev       // the caches hold nothing older than this
+	touched   Rev       // the newest change applied that lists of subjects show
 	rung      Rev       // what the last bell said
 	suspected uint64    // counts the reasons to ask whether the store went back in time
 	cleared   uint64    // how many of them were looked into
 	era       uint64    // counts what makes schemas that are on their way unfit to be kept: purges, going back in time
+
+	lenses    uint64    // counts what makes answers that tell of lenses, and are on their way, unfit to be kept
 
 	silentSince time.Time     // zero while listening or not running
 	silence     time.Duration // the sum of the silences that ended
@@ -138,6 +141,7 @@ func (r *Registry) deaf() {
 	h.silentNow(true)
 	h.mu.Unlock()
 	r.subjects.clear()
+	r.lists.clear()
 }
 
 // settled says whether the caches follow all that was heard; mu is held.
@@ -186,6 +190,16 @@ func (h *hearing) keep(era uint64, rev Rev, put func()) {
 	}
 }
 
+// keepOwn puts what a write of our own left at a revision into the caches of what can change: all that came before is
+// in it, and what comes after will drop it, whether or not the caches may answer just now.
+func (h *hearing) keepOwn(era uint64, rev Rev, put func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.era == era && h.listening && rev >= h.applied {
+		put()
+	}
+}
+
 // keepForever puts what was read in an era into the caches of what never changes, if it is still there.
 func (h *hearing) keepForever(era uint64, put func()) {
 	h.mu.Lock()
@@ -200,6 +214,20 @@ func (h *hearing) turn() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.era++
+}
+
+// lens notes that lenses may have changed: answers that tell of them and are on their way are not kept.
+func (h *hearing) lens() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lenses++
+}
+
+// lensed is how often lenses may have changed so far.
+func (h *hearing) lensed() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lenses
 }
 
 // silent counts the time from now until a bell rings, or stops counting.
@@ -301,12 +329,16 @@ func (r *Registry) applySome(ctx context.Context, anchor *Change) (more bool, er
 		return true, nil
 	}
 	last := changes[len(changes)-1]
+	touched := Rev(0)
 	for _, c := range changes {
 		r.drop(c)
+		if c.Op.ofSubjects() {
+			touched = c.Rev
+		}
 	}
 	h.mu.Lock()
 	h.raise(last.Rev)
-	h.applied = last.Rev
+	h.applied, h.touched = last.Rev, max(h.touched, touched)
 	h.mu.Unlock()
 	*anchor = last
 	r.followChanges(ctx, changes)
@@ -347,7 +379,7 @@ func (r *Registry) checkTime(ctx context.Context, anchor *Change, suspected uint
 	}
 	r.log.Error("the store went back in time; everything in memory is dropped", "revision", uint64(rev), "known", uint64(heard))
 	h.mu.Lock()
-	h.heard, h.applied = rev, rev
+	h.heard, h.applied, h.touched = rev, rev, rev
 	h.era++
 	h.mu.Unlock()
 	r.forget()
@@ -370,32 +402,43 @@ func (c Change) sameAs(d Change) bool {
 
 // forget drops all caches.
 func (r *Registry) forget() {
+	r.answers.clear()
 	r.schemas.clear()
 	r.guids.clear()
 	r.compiled.clear()
 	r.subjects.clear()
+	r.lists.clear()
 	r.tokensChanged()
 }
 
-// drop forgets what a change touches.
+// ofSubjects says whether a change is of a subject or of the policies over it.
+func (o Op) ofSubjects() bool {
+	switch o {
+	case OpRegister, OpDelete, OpPurge, OpUndelete, OpLens, OpConfig, OpMode:
+		return true
+	}
+	return false
+}
+
+// drop forgets what a change touches, but for subjects that show it already.
 func (r *Registry) drop(c Change) {
 	switch c.Op {
 	case OpConfig, OpMode:
-		switch {
-		case c.Context == GlobalContext:
-			r.subjects.clear()
-		case c.Subject == "":
-			r.subjects.dropIf(func(n Name) bool { return n.Context == c.Context })
-		default:
-			r.subjects.drop(c.Name)
-		}
+		r.subjects.dropIf(func(n Name, s *Subject) bool {
+			under := c.Context == GlobalContext || n.Context == c.Context && (c.Subject == "" || n.Subject == c.Subject)
+			return under && s.Head.Rev < c.Rev
+		})
+		return
 	case OpPurge:
 		r.purged(Key{Context: c.Context, ID: c.ID, GUID: c.GUID})
-		r.subjects.drop(c.Name)
-	case OpRegister, OpDelete, OpUndelete, OpLens:
-		r.subjects.drop(c.Name)
+	case OpRegister, OpLens: // perhaps a lens more, or another
+		r.hearing.lens()
+		r.answers.drop(answerOf(Key{Context: c.Context, ID: c.ID}))
 	case OpToken, OpRevoke:
 		r.tokensChanged()
+	}
+	if s, ok := r.subjects.get(c.Name); ok && c.Op.ofSubjects() && s.Head.Rev < c.Rev {
+		r.subjects.drop(c.Name)
 	}
 }
 
@@ -406,6 +449,7 @@ func (r *Registry) purged(k Key) {
 	r.schemas.drop(Key{Context: k.Context, ID: k.ID})
 	r.guids.drop(k.GUID)
 	r.compiled.drop(Key{Context: k.Context, ID: k.ID})
+	r.answers.drop(answerOf(Key{Context: k.Context, ID: k.ID}))
 }
 
 // Status says how the registry stands.

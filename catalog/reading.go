@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-// Subjects lists subjects, sorted by context and name; see Query.
-func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
-	page, err := r.store.Subjects(ctx, q)
-	for i := range page {
-		r.hear(page[i].Head.Rev)
-	}
-	return page, err
-}
-
 // maxContextsTried is how many contexts a bare name is looked for in.
 const maxContextsTried = 100
 
@@ -134,18 +125,27 @@ func (r *Registry) Subject(ctx context.Context, name Name) (Subject, error) {
 
 // Version reads one version with its text; number may be Latest. SubjectNotFound, VersionNotFound.
 func (r *Registry) Version(ctx context.Context, name Name, number int, include Include) (Version, error) {
-	s, err := r.resolve(ctx, name)
+	v, err := r.version(ctx, name, number, include)
 	if err != nil {
 		return Version{}, err
 	}
+	return r.withText(ctx, *v)
+}
+
+// version reads one version without its text. The result is shared.
+func (r *Registry) version(ctx context.Context, name Name, number int, include Include) (*Version, error) {
+	s, err := r.resolve(ctx, name)
+	if err != nil {
+		return nil, err
+	}
 	if !s.any(include) {
-		return Version{}, &Error{Reason: SubjectNotFound, Name: name}
+		return nil, &Error{Reason: SubjectNotFound, Name: name}
 	}
 	v := s.at(number, include)
 	if v == nil {
-		return Version{}, &Error{Reason: VersionNotFound, Name: name, Version: number}
+		return nil, &Error{Reason: VersionNotFound, Name: name, Version: number}
 	}
-	return r.withText(ctx, *v)
+	return v, nil
 }
 
 // withText fills in the text of a version.

@@ -21,6 +21,8 @@ type Options struct {
 	Log *slog.Logger // nil = slog.Default()
 	// Judging is how many registrations may be judged at once, 0 = 4 per core; beyond it: Busy.
 	Judging int
+	// AnswerCacheBytes bounds what is kept in memory of what was read, 0 = AnswerCacheBytes.
+	AnswerCacheBytes int
 }
 
 // Registry decides what a Store keeps. It is safe for concurrent use, and any number of Registries may work on one
@@ -30,16 +32,19 @@ type Registry struct {
 	log     *slog.Logger
 	judging chan struct{} // a token for each registration that is judged
 
+	answers  *lru[answerKey, []printed]
 	schemas  *lru[Key, *Schema]
 	guids    *lru[string, Key]
-	subjects *lru[Name, *Subject] // only while listening
+	subjects *lru[Name, *Subject]   // only while listening
+	lists    *lru[listKey, *listed] // only while listening
 	compiled *lru[Key, *compat.Schema]
 	tokens   *lru[string, *heldToken] // by hash
 	keys     keys
 	used     uses // of tokens
 	checker  compat.Checker
-	loading  flight[loadKey, *Schema]
+	loading  flight[loadKey, *StoredSchema]
 	reading  flight[Name, *Subject]
+	listing  flight[listKey, *listed]
 	queues   queues
 	judged   *judged
 	metrics  *metrics
@@ -60,12 +65,17 @@ func New(store Store, o Options) *Registry {
 	if o.Judging <= 0 {
 		o.Judging = 4 * runtime.GOMAXPROCS(0)
 	}
+	if o.AnswerCacheBytes <= 0 {
+		o.AnswerCacheBytes = AnswerCacheBytes
+	}
 	r := &Registry{
 		store: store, log: o.Log,
 		judging:  make(chan struct{}, o.Judging),
-		schemas:  newLRU[Key, *Schema](MaxCachedBytes),
-		guids:    newLRU[string, Key](MaxCachedSubjects),
-		subjects: newLRU[Name, *Subject](MaxCachedSubjects),
+		answers:  newLRU[answerKey, []printed](o.AnswerCacheBytes / 2),
+		schemas:  newLRU[Key, *Schema](o.AnswerCacheBytes * 3 / 16),
+		guids:    newLRU[string, Key](o.AnswerCacheBytes / 16),
+		subjects: newLRU[Name, *Subject](o.AnswerCacheBytes / 8),
+		lists:    newLRU[listKey, *listed](o.AnswerCacheBytes / 8),
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
 		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
 		hearing:  newHearing(),
@@ -92,8 +102,8 @@ func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Versions) > 0 { // that something does not exist is never kept
-		r.hearing.keep(era, s.Head.Rev, func() { r.subjects.put(name, s, 1) })
+	if len(s.Versions) > 0 || name.Subject == "" { // that something does not exist is never kept; a scope always is
+		r.hearing.keep(era, s.Head.Rev, func() { r.subjects.put(name, s, s.size()) })
 	}
 	return s, nil
 }
@@ -113,43 +123,57 @@ func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error
 // that the caches do not follow yet reads through, since a purge may be among what they miss; while the store cannot
 // be reached, what was seen is served, because the text of an ID never changes.
 func (r *Registry) schema(ctx context.Context, k Key) (*Schema, error) {
-	if k.GUID != "" {
-		if known, ok := r.guids.get(k.GUID); ok {
-			k = known
-		}
-	}
-	seen, ok := r.schemas.get(Key{Context: k.Context, ID: k.ID})
-	if ok = ok && k.ID != 0; ok && r.hearing.follows(ctx) {
+	k = r.known(k)
+	seen, ok := r.schemas.get(k)
+	if ok && r.hearing.follows(ctx) {
 		r.metrics.hits.Inc()
 		return seen, nil
 	}
+	s, err := r.find(ctx, k, !ok)
+	if ok && errors.Is(err, Unavailable) {
+		r.metrics.hits.Inc()
+		return seen, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s.Schema, nil
+}
+
+// known turns a GUID that was seen before into context and ID.
+func (r *Registry) known(k Key) Key {
+	if k.GUID != "" {
+		if known, ok := r.guids.get(k.GUID); ok {
+			return known
+		}
+	}
+	return k
+}
+
+// find reads a schema from the store, joined with all who ask at the same time, and keeps it.
+func (r *Registry) find(ctx context.Context, k Key, join bool) (*StoredSchema, error) {
 	era := r.hearing.now()
-	load := func(ctx context.Context) (*Schema, error) {
+	load := func(ctx context.Context) (*StoredSchema, error) {
 		r.metrics.misses.Inc()
 		stored, err := r.store.Schema(ctx, k)
 		if err != nil {
 			return nil, err
 		}
 		r.keep(era, &stored.Schema)
-		return &stored.Schema, nil
+		return &stored, nil
 	}
-	if !ok {
+	if join {
 		return r.loading.do(ctx, loadKey{k, era}, load)
 	}
-	s, err := load(ctx)
-	if errors.Is(err, Unavailable) {
-		r.metrics.hits.Inc()
-		return seen, nil
-	}
-	return s, err
+	return load(ctx)
 }
 
 // keep remembers a schema that was read in an era.
 func (r *Registry) keep(era uint64, s *Schema) {
 	k := Key{Context: s.Context, ID: s.ID}
 	r.hearing.keepForever(era, func() {
-		r.schemas.put(k, s, len(s.Text)+512)
-		r.guids.put(s.GUID, k, 1)
+		r.schemas.put(k, s, s.size())
+		r.guids.put(s.GUID, k, overhead)
 	})
 }
 

@@ -13,13 +13,12 @@ import (
 
 // policiesOf reads what holds in a scope: as near a subject as the scope is.
 func (r *Registry) policiesOf(ctx context.Context, scope Scope) (Policies, error) {
-	if scope.Context == GlobalContext {
-		p, err := r.store.Policy(ctx, scope)
-		return Policies{Global: p}, err
-	}
 	s, err := r.subject(ctx, scope)
 	if err != nil {
 		return Policies{}, err
+	}
+	if scope.Context == GlobalContext {
+		return Policies{Global: s.Policies.Subject}, nil
 	}
 	return s.Policies, nil
 }

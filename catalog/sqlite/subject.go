@@ -34,14 +34,14 @@ func (t *tx) subject(name catalog.Name) (catalog.Subject, error) {
 	if err != nil {
 		return subject, err
 	}
-	for scope, into := range map[catalog.Name]*catalog.Policy{
-		name:                             &subject.Policies.Subject,
-		{Context: name.Context}:          &subject.Policies.Context,
-		{Context: catalog.GlobalContext}: &subject.Policies.Global,
-	} {
-		if *into, err = t.policy(scope); err != nil {
-			return subject, err
-		}
+	if subject.Policies.Subject, err = t.policy(name); err != nil {
+		return subject, err
+	}
+	if subject.Policies.Context, err = t.policy(catalog.Name{Context: name.Context}); err != nil {
+		return subject, err
+	}
+	if subject.Policies.Global, err = t.policy(catalog.Name{Context: catalog.GlobalContext}); err != nil {
+		return subject, err
 	}
 	subject.Rev = max(subject.Rev, subject.Policies.Subject.Rev)
 	return subject, nil
@@ -295,7 +295,8 @@ func (t *tx) places(found *catalog.StoredSchema) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.row("SELECT last_id FROM contexts WHERE name = ?", []any{found.Context}, &found.MaxID)
+	_, err = t.row(`SELECT last_id, (SELECT coalesce(sum(lens ->> 'rev'), 0) FROM versions WHERE ctx = contexts.name AND id = ? AND lens <> '')
+		FROM contexts WHERE name = ?`, []any{found.ID, found.Context}, &found.MaxID, &found.Lenses)
 	return err
 }
 

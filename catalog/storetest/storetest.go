@@ -142,7 +142,7 @@ func testAppend(t *testing.T, s catalog.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := catalog.StoredSchema{Schema: got.Schema, Versions: []catalog.SubjectVersion{{Name: name("a"), Version: 1}}, MaxID: 1}
+	want := catalog.StoredSchema{Schema: got.Schema, Versions: []catalog.SubjectVersion{{Name: name("a"), Version: 1}}, MaxID: 1, Lenses: 1}
 	if diff := cmp.Diff(want, stored); diff != "" {
 		t.Errorf("Schema (-want +got):\n%s", diff)
 	}
@@ -401,6 +401,12 @@ func testLens(t *testing.T, s catalog.Store) {
 	lens.Rev = 2
 	if _, err = s.SetLens(ctx, name("a"), 1, 1, lens); err != nil {
 		t.Errorf("SetLens with its revision = %v", err)
+	}
+	again := version(`true`)
+	again.Lens = &catalog.StoredLens{Lens: json.RawMessage(`{"ops":[]}`), Rev: 1}
+	add(t, s, name("b"), version(`false`), again)
+	if stored, err := s.Schema(ctx, catalog.Key{ID: 1}); err != nil || stored.Lenses != 3 {
+		t.Errorf("Schema of a version whose lens was set twice, and of one that came with a lens: Lenses = %d, %v, want 3", stored.Lenses, err)
 	}
 }
 
