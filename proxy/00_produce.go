@@ -42,7 +42,7 @@ func (c *conn) produce(req *request) error {
 		return fmt.Errorf("%w: %w (key %d, version %d)", errFrame, err, req.key, req.version)
 	}
 	refused := make([]*refusal, len(ask.partitions))
-	bad := 0
+	bad, changed := 0, false
 	if req.version < c.srv.table[req.key].min {
 		old := &refusal{code: kerr.UnsupportedVersion.Code}
 		for i := range refused {
@@ -50,15 +50,15 @@ func (c *conn) produce(req *request) error {
 		}
 		bad = len(refused)
 	} else {
-		bad = c.judgeAll(ask, h.clientID, refused)
+		bad, changed = c.judgeAll(ask, h.clientID, refused)
 	}
 	c.srv.metrics.validated(time.Since(began))
-	if bad == 0 {
+	if bad == 0 && !changed {
 		return c.forward(req.frame, req.pending(c.produceAnswer(req.version, nil, nil)), ask.acks == 0)
 	}
 	if bad == len(refused) {
 		if ask.acks == 0 {
-			return c.cutOff()
+			return c.endUnanswered(refused)
 		}
 		answer := kmsg.NewPtrProduceResponse()
 		merge(answer, ask, refused)
@@ -69,29 +69,42 @@ func (c *conn) produce(req *request) error {
 		if err := c.forward(frame, pending{}, true); err != nil {
 			return err
 		}
-		return c.cutOff()
+		return c.endUnanswered(refused)
+	}
+	if bad == 0 {
+		refused = nil
 	}
 	return c.forward(frame, req.pending(c.produceAnswer(req.version, ask, refused)), false)
 }
 
-// judgeAll fills in what is refused and returns how many that are.
-func (c *conn) judgeAll(ask *produceRequest, clientID string, refused []*refusal) (bad int) {
+// judgeAll fills in what is refused and returns how many that are, and whether a batch that goes on was rewritten.
+func (c *conn) judgeAll(ask *produceRequest, clientID string, refused []*refusal) (bad int, changed bool) {
 	j := c.srv.judge(c.ctx, *c.principal.Load(), 1)
 	for i := range ask.partitions {
 		part := &ask.partitions[i]
 		p := c.srv.plan(j.plans, part.topic)
 		who := producer{clientID: clientID, principal: j.principal}
-		if refused[i] = j.partition(p, part, who, ask.transactionalID != nil); refused[i] != nil {
+		records, no := j.partition(p, part, who, ask.transactionalID != nil)
+		switch {
+		case no != nil:
+			refused[i] = no
 			bad++
+		case records != nil:
+			part.records = records
+			changed = true
 		}
 	}
-	return bad
+	return bad, changed
 }
 
 // errRefusedUnanswered closes a connection whose client asked not to be answered: Kafka's own signal.
 var errRefusedUnanswered = errors.New("records refused, and the client asked for no acknowledgement")
 
-func (c *conn) cutOff() error {
+// endUnanswered ends a request whose client asked not to be answered: the connection too, if anything was refused.
+func (c *conn) endUnanswered(refused []*refusal) error {
+	if !slices.ContainsFunc(refused, func(r *refusal) bool { return r != nil && r.code != 0 }) {
+		return nil
+	}
 	c.srv.metrics.acks0Closed.Inc()
 	c.finish()
 	// What was forwarded must arrive: only this direction is closed, and the broker closes the other when it has read all.
@@ -172,60 +185,153 @@ func merge(answer *kmsg.ProduceResponse, ask *produceRequest, refused []*refusal
 	}
 }
 
-// partition judges what a request brings for one partition; nil lets it pass.
-func (j *judge) partition(p *plan, part *producePartition, who producer, transactional bool) *refusal {
+// partition judges what a request brings for one partition. It goes on as it is unless there are other records to send
+// instead, or a refusal.
+func (j *judge) partition(p *plan, part *producePartition, who producer, transactional bool) (instead []byte, no *refusal) {
 	b, err := parseBatch(part.records)
-	if p.policy == Off {
-		if err == nil { // what is wrong is the broker's to say
-			j.srv.observer.unjudged(who, part.topic, int64(b.records), int64(len(part.records)))
-			j.srv.metrics.records(part.topic, "unjudged", "", int(b.records))
+	if p.policy == Off || p.policy == Observe {
+		switch { // what is wrong with a batch is the broker's to say
+		case err != nil:
+		case p.policy == Observe:
+			j.observe(p, part, who, int(b.records))
+		default:
+			j.srv.unjudged(who, part.topic, int(b.records), int64(len(part.records)))
 		}
-		return nil
+		return nil, nil
 	}
 	var t tally
+	var data []byte
 	if err == nil {
-		err = j.walk(p, &b, &t)
+		var done func()
+		if data, done, err = j.unpack(&b); err == nil {
+			defer done()
+			err = j.walk(p, &b, data, &t)
+		}
 	}
 	if err == nil && len(t.bad) == 0 {
-		j.srv.accepted(who, part.topic, &t, int(b.records))
-		return nil
+		j.srv.judged(who, part.topic, &t, int(b.records), wasAccepted)
+		return nil, nil
 	}
 	if len(b.bytes) > 0 && !b.sound() {
 		err = errCRC
 	}
-	if b.producerID >= 0 && (transactional || b.transactional()) {
-		j.srv.poison(b.producerID, b.producerEpoch)
+	whole := transactional || b.transactional() || b.producerID >= 0 // no record can leave the batch: their sequence is counted
+	if err == nil && !t.undecided() && (p.policy == Mark || p.policy == Divert && !whole) {
+		if p.policy == Mark {
+			instead, err = j.mark(part, &b, data, who, &t)
+		} else {
+			instead, no = j.divert(part, &b, data, who, &t)
+		}
+		if err == nil {
+			return instead, no
+		}
 	}
 	if err != nil {
 		j.srv.faulty(part.topic, who, err, max(int(b.records), 1))
-		return &refusal{code: faultCode(err), message: "accord: " + err.Error()}
+		no = &refusal{code: faultCode(err), message: "accord: " + err.Error()}
+	} else {
+		no = j.srv.refuse(who, part.topic, &t, int(b.records))
+		j.keep(p, part, &b, data, who, &t)
 	}
-	return j.srv.refuse(who, part.topic, &t, int(b.records))
+	if b.producerID >= 0 && (transactional || b.transactional()) && !kerr.IsRetriable(kerr.ErrorForCode(no.code)) {
+		j.srv.poison(b.producerID, b.producerEpoch)
+	}
+	return nil, no
 }
 
-// walk judges the records of a batch.
-func (j *judge) walk(p *plan, b *batch, t *tally) error {
+// mark returns the batch with a header on each bad record.
+func (j *judge) mark(part *producePartition, b *batch, data []byte, who producer, t *tally) ([]byte, error) {
+	next := 0
+	instead, err := b.rewritten(data, j.srv.limits.MaxRecordHeaders, func(i int, _ *record) (bool, string, string) {
+		if next == len(t.bad) || t.bad[next].index != i {
+			return true, "", ""
+		}
+		next++
+		return true, headerInvalid, t.bad[next-1].mark()
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.srv.judged(who, part.topic, t, int(b.records), wasMarked)
+	return instead, nil
+}
+
+// divert returns the batch without its bad records, once all of these are in quarantine. Nothing left is a refusal in form:
+// answered here, and without an error.
+func (j *judge) divert(part *producePartition, b *batch, data []byte, who producer, t *tally) ([]byte, *refusal) {
+	captives, err := j.srv.captureAll(part, b, data, who, t)
+	if err == nil {
+		err = j.srv.confine(j.ctx, part.topic, captives)
+	}
+	var instead []byte
+	if err == nil {
+		next := 0
+		instead, err = b.rewritten(data, j.srv.limits.MaxRecordHeaders, func(i int, _ *record) (bool, string, string) {
+			if next == len(t.bad) || t.bad[next].index != i {
+				return true, "", ""
+			}
+			next++
+			return false, "", ""
+		})
+	}
+	if err != nil {
+		no := &refusal{code: Unavailable.code(), message: "accord: quarantine: " + err.Error()}
+		if errors.Is(err, kerr.MessageTooLarge) {
+			no.code = kerr.MessageTooLarge.Code
+		}
+		return nil, no
+	}
+	j.srv.judged(who, part.topic, t, int(b.records), wasDiverted)
+	if instead == nil {
+		return nil, &refusal{}
+	}
+	return instead, nil
+}
+
+// keep has a copy of what is refused put into quarantine, where the topic asks for it.
+func (j *judge) keep(p *plan, part *producePartition, b *batch, data []byte, who producer, t *tally) {
+	if t.undecided() {
+		return // the producer tries again
+	}
+	if p.policy == Divert {
+		j.srv.metrics.divertAsReject.Inc()
+		j.srv.quiet.info(part.topic+" divert", "a batch that must stay whole was refused where policy divert removes records",
+			"topic", part.topic, "client_id", who.clientID, "principal", who.principal)
+	} else if !p.quarantine {
+		return
+	}
+	if captives, err := j.srv.captureAll(part, b, data, who, t); err == nil {
+		j.srv.confineLater(part.topic, captives)
+	}
+}
+
+// unpack returns a batch's content. done gives it back.
+func (j *judge) unpack(b *batch) (data []byte, done func(), err error) {
 	if int(b.records) > j.srv.limits.MaxBatchRecords {
-		return fmt.Errorf("%w: %d records, limit %d", errTooLarge, b.records, j.srv.limits.MaxBatchRecords)
+		return nil, nil, fmt.Errorf("%w: %d records, limit %d", errTooLarge, b.records, j.srv.limits.MaxBatchRecords)
 	}
-	data := b.compressedData
-	if b.codec() != codecNone {
-		limit, over := j.srv.limits.bound(len(data))
-		if err := j.srv.unpacked.take(j.ctx, int64(limit)); err != nil {
-			return err
-		}
-		defer j.srv.unpacked.give(int64(limit))
-		plain, buf, err := decompress(b.codec(), data, limit, over)
-		if err != nil {
-			return err
-		}
-		defer putBuffer(buf)
-		data = plain
+	if b.codec() == codecNone {
+		return b.compressedData, func() {}, nil
 	}
+	limit, over := j.srv.limits.bound(len(b.compressedData))
+	if err := j.srv.unpacked.take(j.ctx, int64(limit)); err != nil {
+		return nil, nil, err
+	}
+	data, pooled, err := decompress(b.codec(), b.compressedData, limit, over)
+	if err != nil {
+		j.srv.unpacked.give(int64(limit))
+		return nil, nil, err
+	}
+	return data, func() { putBuffer(pooled); j.srv.unpacked.give(int64(limit)) }, nil
+}
+
+// walk judges the records of a batch, whose content is data.
+func (j *judge) walk(p *plan, b *batch, data []byte, t *tally) error {
 	told := j.violations
 	defer func() { j.violations = told }()
+	explainAll := p.policy != Reject || p.quarantine // each bad record carries its own reason
 	return b.walk(data, j.srv.limits.MaxRecordHeaders, func(i int, r *record) error {
-		if len(t.bad) == MaxReasons {
+		if len(t.bad) == MaxReasons && !explainAll {
 			j.violations = 0 // the rest is named by index alone: an explanation costs more than a verdict
 		}
 		v := j.record(p, r.key, r.value, r)
@@ -256,7 +362,7 @@ func (s *Server) refuse(who producer, topic string, t *tally, records int) *refu
 	}
 	r.message = fmt.Sprintf("accord: %d of %d records rejected; record %d: %s (rejection %s)",
 		len(t.bad), records, first.index, cut(first.String(), MaxReasonText), id)
-	s.rejected(who, topic, t, records)
+	s.judged(who, topic, t, records, wasRejected)
 	return r
 }
 
@@ -284,6 +390,11 @@ type goodCount struct {
 type badRecord struct {
 	index int
 	verdict
+}
+
+// undecided says whether a schema could not be asked for: no verdict on the batch then, unless another record is bad for sure.
+func (t *tally) undecided() bool {
+	return slices.ContainsFunc(t.bad, func(b badRecord) bool { return b.reason == Unavailable })
 }
 
 func (t *tally) add(i int, v *verdict, bytes int) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A batch is a Kafka record batch of magic 2, as it stands in a produce request. Source: Kafka protocol, "Record Batch"
@@ -31,11 +33,14 @@ const (
 
 // Offsets in the header of a batch.
 const (
-	atLength    = 8
-	atMagic     = 16
-	atCRC       = 17
-	atCRCStart  = 21 // what the CRC covers begins here
-	batchHeader = 61
+	atLength       = 8
+	atMagic        = 16
+	atCRC          = 17
+	atCRCStart     = 21 // what the CRC covers begins here
+	atLastDelta    = 23
+	atMaxTimestamp = 35
+	atRecords      = 57
+	batchHeader    = 61
 )
 
 // Compression codecs of a batch.
@@ -117,6 +122,8 @@ type record struct {
 	key, value     []byte // nil is null, which is not the same as empty
 	headers        []byte // encoded, without their count
 	headerCount    int
+	attributes     byte
+	keyAndValue    []byte // encoded
 }
 
 // walk calls visit with each record, in order; the record is valid during the call only. data is the decompressed
@@ -152,10 +159,12 @@ func (r *record) parse(b []byte, maxHeaders int) error {
 		return errMalformed
 	}
 	p := varints{b: b[1:]}
-	r.timestampDelta = p.int()
+	r.attributes, r.timestampDelta = b[0], p.int()
 	p.int() // offset delta: the broker's business
+	r.keyAndValue = p.b
 	r.key = p.bytes()
 	r.value = p.bytes()
+	r.keyAndValue = r.keyAndValue[:len(r.keyAndValue)-len(p.b)]
 	count := p.int()
 	if p.bad || count < 0 || count > int64(len(p.b)) {
 		return errMalformed
@@ -188,6 +197,16 @@ func (r *record) Last(name string) ([]byte, bool) {
 		}
 	}
 	return value, found
+}
+
+// list returns the headers. Their values alias the record.
+func (r *record) list() []kgo.RecordHeader {
+	headers := make([]kgo.RecordHeader, 0, r.headerCount)
+	p := varints{b: r.headers}
+	for range r.headerCount {
+		headers = append(headers, kgo.RecordHeader{Key: string(p.bytes()), Value: p.bytes()})
+	}
+	return headers
 }
 
 // varints reads zigzag varints and what they measure. After a fault it yields nothing more.

@@ -228,6 +228,37 @@ func TestPoisonedCommitRaw(t *testing.T) {
 	}
 }
 
+// TestOutagePoisonsNothing asks for a batch again that could not be judged: its transaction may be committed.
+func TestOutagePoisonsNothing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b backend) {
+		topic := b.topic(t, "txn-outage", 1)
+		source := bound(topic, "")
+		source.down.Store(true)
+		s, addr := b.gate(t, proxy.Config{Schemas: source})
+		ctx := testContext(t)
+		p := newClient(t, kgo.SeedBrokers(addr), kgo.TransactionalID(topic))
+		if err := p.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		p.Produce(ctx, &kgo.Record{Topic: topic, Value: []byte(goodV2)}, func(_ *kgo.Record, err error) { done <- err })
+		url := front(t, s)
+		refused := fmt.Sprintf(`accord_proxy_records_total{reason="unavailable",topic="%s",verdict="rejected"}`, topic)
+		for deadline := time.Now().Add(10 * time.Second); metric(t, url, refused) == "0"; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("nothing was refused for want of its schema")
+			}
+		}
+		source.down.Store(false)
+		if err := <-done; err != nil {
+			t.Fatalf("after the outage: %v", err)
+		}
+		if err := p.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			t.Errorf("commit: %v", err)
+		}
+	})
+}
+
 // TestNoAcknowledgement holds Kafka's own signal for acks=0: the connection ends, and what was good is there.
 func TestNoAcknowledgement(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {

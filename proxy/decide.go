@@ -23,7 +23,7 @@ type verdict struct {
 	text       string                // in words, without subject and violations
 	key        bool                  // it is the record's key that is judged so
 
-	// of an accepted value:
+	// of a value for which there is a schema:
 	guid     validator.GUID // of the schema
 	explicit bool           // the record itself names exactly this schema
 	payload  []byte         // what was judged; aliases the record
@@ -45,6 +45,28 @@ func (v *verdict) address() string {
 		return v.violations[0].Address
 	}
 	return ""
+}
+
+// pointer is where the first violation is in this record.
+func (v *verdict) pointer() string {
+	if len(v.violations) > 0 {
+		return v.violations[0].Pointer
+	}
+	return ""
+}
+
+const (
+	headerInvalid = "accord-invalid" // on a record that policy mark let through
+	maxMark       = 256              // bytes of its value
+)
+
+// mark is the value of headerInvalid: subject, version, pointer and keyword, as far as they are known.
+func (v *verdict) mark() string {
+	version := ""
+	if v.version != 0 {
+		version = fmt.Sprintf("v%d", v.version)
+	}
+	return cut(strings.Join([]string{v.subject, version, v.pointer(), v.keyword()}, ";"), maxMark)
 }
 
 // id is the rejection's name: the first 12 hex digits of a hash over subject (topic where there is none), version, address
@@ -277,9 +299,9 @@ func (j *judge) referred(p *plan, promises []validator.Promise, ref validator.Re
 				return v
 			}
 		}
+		v.guid, v.payload = entry.GUID, found.Payload
+		v.explicit = found.How != validator.NoReference && found.How != validator.ByType
 		if entry.Schema.Valid(found.Payload) {
-			v.guid, v.payload = entry.GUID, found.Payload
-			v.explicit = found.How != validator.NoReference && found.How != validator.ByType
 			return v
 		}
 		v.reason, v.text = Instance, "is not an instance of its schema"

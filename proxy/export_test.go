@@ -24,6 +24,28 @@ func WalkBatch(b []byte, limit, maxHeaders int) (records [][3][]byte, err error)
 	return records, err
 }
 
+// RewriteBatch drops or marks records of a batch: what it says of record i is drop (0), keep (1) or mark (other).
+func RewriteBatch(b []byte, limit int, what func(i int) byte) ([]byte, error) {
+	v, err := parseBatch(b)
+	if err != nil {
+		return nil, err
+	}
+	data, pooled, err := decompress(v.codec(), v.compressedData, limit, errTooLarge)
+	if err != nil {
+		return nil, err
+	}
+	defer putBuffer(pooled)
+	return v.rewritten(data, 100, func(i int, _ *record) (bool, string, string) {
+		switch what(i) {
+		case 0:
+			return false, "", ""
+		case 1:
+			return true, "", ""
+		}
+		return true, "h", "marked"
+	})
+}
+
 // ParseProduce reads a Produce request's body and returns its partitions as topic, index and records, and the frame that
 // encodes them again.
 func ParseProduce(body []byte, version int16) (topics []string, indexes []int32, records [][]byte, again []byte, err error) {

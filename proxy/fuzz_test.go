@@ -55,6 +55,59 @@ func FuzzBatch(f *testing.F) {
 	})
 }
 
+// FuzzRewrite drops and marks records: the others stay as they are, and the batch is one that a broker takes.
+func FuzzRewrite(f *testing.F) {
+	for _, codec := range []int16{0, 1, 2, 3, 4} {
+		f.Add(batchOf{values: []string{goodV1, "", badLines, goodV2}, producerID: -1, codec: codec}.encode(f), []byte{1, 0, 2, 1})
+	}
+	f.Add(batchOf{values: []string{"a"}, producerID: -1}.encode(f), []byte{0})
+	f.Fuzz(func(t *testing.T, b, what []byte) {
+		const limit, maxHeaders = 1 << 16, 100
+		before, err := proxy.WalkBatch(b, limit, maxHeaders)
+		if err != nil {
+			return
+		}
+		of := func(i int) byte {
+			if i < len(what) {
+				return what[i]
+			}
+			return 1
+		}
+		out, err := proxy.RewriteBatch(b, limit, of)
+		if err != nil {
+			t.Fatalf("a batch that can be read: %v", err)
+		}
+		var want [][3][]byte
+		for i, r := range before {
+			switch of(i) {
+			case 0:
+				continue
+			case 1:
+			default:
+				r[2] = []byte("marked")
+			}
+			want = append(want, r)
+		}
+		if len(want) == 0 {
+			if out != nil {
+				t.Fatal("nothing stayed, and there is a batch")
+			}
+			return
+		}
+		got, err := proxy.WalkBatch(out, 2*limit, maxHeaders+1)
+		if err != nil {
+			t.Fatalf("the rewritten batch: %v", err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("records, want (-), got (+):\n%s", diff)
+		}
+		var batch kmsg.RecordBatch
+		if err := batch.ReadFrom(out); err != nil || batch.LastOffsetDelta != int32(len(want)-1) || !bytes.Equal(seal(bytes.Clone(out)), out) {
+			t.Errorf("last offset delta %d of %d records, CRC or length wrong, or %v", batch.LastOffsetDelta, len(want), err)
+		}
+	})
+}
+
 // FuzzProduceRequest never panics, allocates no more than the frame can hold, and reads what kmsg reads.
 func FuzzProduceRequest(f *testing.F) {
 	for version := int16(0); version <= 12; version++ {

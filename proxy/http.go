@@ -152,7 +152,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 		age := time.Since(snapshot.At)
 		state.Age = age.Seconds()
 	}
-	state.Warnings = s.planFaults()
+	state.Warnings = append(s.planFaults(), s.quarantine.faults()...)
 	writeJSON(w, status, state)
 }
 

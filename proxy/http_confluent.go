@@ -203,6 +203,11 @@ func (f *front) wholeV2(w http.ResponseWriter, r *http.Request, ask *requestV2, 
 			return refuseV2(http.StatusNotFound, code, "%s", res.Error)
 		}
 		a.Offsets[i] = offsetV2{Partition: res.Partition, Offset: res.Offset}
+		if res.Status == http.StatusAccepted { // it has no place in the topic
+			none, nowhere := int32(-1), int64(-1)
+			a.Offsets[i] = offsetV2{Partition: &none, Offset: &nowhere}
+			continue
+		}
 		if res.Status != 0 {
 			code := codeNotRetriable
 			if res.Status == http.StatusServiceUnavailable || res.Status == http.StatusTooManyRequests {

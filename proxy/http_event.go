@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,16 +38,18 @@ func (h eventHeaders) Last(name string) ([]byte, bool) {
 
 // result is what became of one event.
 type result struct {
-	Index     int         `json:"index"`
-	Status    int         `json:"status,omitempty"` // HTTP status of this event alone; 0 in a stream: produced
-	Partition *int32      `json:"partition,omitempty"`
-	Offset    *int64      `json:"offset,omitempty"`
-	Subject   string      `json:"subject,omitempty"`
-	Version   int32       `json:"version,omitempty"`
-	Reason    Reason      `json:"reason,omitempty"`
-	Error     string      `json:"error,omitempty"`
-	Rejection string      `json:"rejection,omitempty"` // id of the page /rejections/{id}
-	Errors    []violation `json:"errors,omitempty"`
+	Index       int         `json:"index"`
+	Status      int         `json:"status,omitempty"` // HTTP status of this event alone; 0 in a stream: produced
+	Partition   *int32      `json:"partition,omitempty"`
+	Offset      *int64      `json:"offset,omitempty"`
+	Marked      bool        `json:"marked,omitempty"`      // invalid, and produced with a header that says so
+	Quarantined string      `json:"quarantined,omitempty"` // invalid, and in this topic, where Partition and Offset are
+	Subject     string      `json:"subject,omitempty"`
+	Version     int32       `json:"version,omitempty"`
+	Reason      Reason      `json:"reason,omitempty"`
+	Error       string      `json:"error,omitempty"`
+	Rejection   string      `json:"rejection,omitempty"` // id of the page /rejections/{id}
+	Errors      []violation `json:"errors,omitempty"`
 }
 
 // violation is a validator.Violation on the wire.
@@ -149,42 +152,35 @@ func (f *front) renew() {
 	}
 }
 
-// decide judges an event and returns the record to produce, or the result that refuses it. The event is counted, unless
-// this is a dry run.
+// decide judges an event and returns the record to produce, which may be one for the quarantine, or the result that
+// refuses it. The event is counted, unless this is a dry run.
 func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 	if e.fault != nil {
 		e.fault.Index = i
 		return nil, *e.fault
 	}
 	key := f.key(e)
-	res := result{Index: i}
 	var v verdict
 	if f.plan.policy != Off {
 		v = f.judge.record(f.plan, key, e.value, e.headers)
 	}
-	res.Subject, res.Version = v.subject, v.version
-	if !v.accepted() {
-		if !f.opts.dryRun {
-			f.srv.rejected(f.who, f.plan.topic, &tally{bad: []badRecord{{i, v}}}, 1)
-		}
-		return nil, f.refused(i, &v)
-	}
 	if key == nil {
 		key = f.promisedKey(&v)
+	}
+	res := result{Index: i, Subject: v.subject, Version: v.version}
+	if !v.accepted() && (v.reason == Unavailable || f.plan.policy == Reject || f.plan.policy == Divert) {
+		return f.invalid(i, e, key, &v)
 	}
 	headers := e.headers
 	if v.guid != (validator.GUID{}) && !v.explicit {
 		headers = append(slices.Clip(headers), kgo.RecordHeader{Key: validator.HeaderValueSchema, Value: validator.AppendGUID(nil, v.guid)})
 	}
-	if !f.opts.dryRun {
-		size := int64(len(key) + len(e.value))
-		if f.plan.policy == Off {
-			f.srv.observer.unjudged(f.who, f.plan.topic, 1, size)
-			f.srv.metrics.records(f.plan.topic, "unjudged", "", 1)
-		} else {
-			f.srv.accepted(f.who, f.plan.topic, &tally{good: []goodCount{{v.subject, v.version, 1, size}}}, 1)
-		}
+	if !v.accepted() && f.plan.policy == Mark {
+		res = f.told(i, &v)
+		res.Marked = true
+		headers = append(slices.Clip(headers), kgo.RecordHeader{Key: headerInvalid, Value: []byte(v.mark())})
 	}
+	f.count(i, &v, int64(len(key)+len(e.value)))
 	record := &kgo.Record{Topic: f.plan.topic, Key: key, Value: e.value, Headers: headers}
 	if f.opts.partition >= 0 {
 		record.Context = context.WithValue(context.Background(), choiceKey{}, &choice{partition: int(f.opts.partition)})
@@ -192,14 +188,65 @@ func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 	return record, res
 }
 
-// refused is the result of an event that is not produced.
-func (f *front) refused(i int, v *verdict) result {
-	res := result{
-		Index: i, Status: http.StatusUnprocessableEntity, Subject: v.subject, Version: v.version,
-		Reason: v.reason, Error: v.String(), Rejection: v.id(f.plan.topic),
+// count counts an event that is produced.
+func (f *front) count(i int, v *verdict, size int64) {
+	var t tally
+	switch {
+	case f.opts.dryRun:
+		return
+	case f.plan.policy == Off:
+		f.srv.unjudged(f.who, f.plan.topic, 1, size)
+		return
 	}
-	if v.reason == Unavailable {
+	t.add(i, v, int(size))
+	fate := wasAccepted
+	switch {
+	case v.accepted():
+	case f.plan.policy == Mark:
+		fate = wasMarked
+	default:
+		fate = wasObserved
+	}
+	f.srv.judged(f.who, f.plan.topic, &t, 1, fate)
+}
+
+// invalid refuses an event, or returns the record that puts it into quarantine.
+func (f *front) invalid(i int, e *event, key []byte, v *verdict) (*kgo.Record, result) {
+	res := f.told(i, v)
+	diverts := f.plan.policy == Divert && v.reason != Unavailable
+	if res.Status = http.StatusUnprocessableEntity; v.reason == Unavailable {
 		res.Status = http.StatusServiceUnavailable
+	}
+	bad := badRecord{i, *v}
+	t := &tally{bad: []badRecord{bad}}
+	captives := []captive{capture(f.plan.topic, f.opts.partition, f.who, &bad, key, e.value, e.headers, time.Now())}
+	switch {
+	case !diverts && f.opts.dryRun:
+		return nil, res
+	case !diverts:
+		f.srv.judged(f.who, f.plan.topic, t, 1, wasRejected)
+		if f.plan.quarantine && v.reason != Unavailable {
+			f.srv.confineLater(f.plan.topic, captives)
+		}
+		return nil, res
+	case !f.opts.dryRun:
+		q := &f.srv.quarantine
+		if err := q.admit(q.topic(f.plan.topic), 1); err != nil {
+			f.srv.metrics.quarantined("dropped", 1)
+			return nil, result{Index: i, Status: http.StatusServiceUnavailable, Error: err.Error()}
+		}
+		q.make(f.judge.ctx, f.own, f.plan.topic)
+		f.srv.judged(f.who, f.plan.topic, t, 1, wasDiverted)
+	}
+	res.Status, res.Quarantined = http.StatusAccepted, f.plan.topic+QuarantineSuffix
+	return captives[0].record, res
+}
+
+// told is a result that says what is wrong with an event.
+func (f *front) told(i int, v *verdict) result {
+	res := result{
+		Index: i, Subject: v.subject, Version: v.version,
+		Reason: v.reason, Error: v.String(), Rejection: v.id(f.plan.topic),
 	}
 	for _, x := range v.violations {
 		res.Errors = append(res.Errors, violation{x.Pointer, x.Keyword, x.Message, x.Expected, x.Actual, x.Offset, x.Location})
@@ -225,7 +272,7 @@ func (f *front) key(e *event) []byte {
 
 // promisedKey reads the key where the event's declaration says that it is.
 func (f *front) promisedKey(v *verdict) []byte {
-	if f.plan.binding == nil || v.payload == nil {
+	if f.plan.binding == nil || v.payload == nil { // without a schema there is no promise
 		return nil
 	}
 	promise := promiseOf(f.plan.binding.Values, v.subject)
@@ -236,12 +283,22 @@ func (f *front) promisedKey(v *verdict) []byte {
 	return slices.Clone(key)
 }
 
-// produced turns the broker's answer into a result.
-func (res *result) produced(r *kgo.Record, err error) {
+// produced turns the broker's answer about a record into its event's result.
+func (f *front) produced(res *result, r *kgo.Record, err error) {
 	if err == nil {
 		res.Partition, res.Offset = &r.Partition, &r.Offset
+		if res.Quarantined != "" {
+			f.srv.metrics.quarantined("written", 1)
+		}
 		return
 	}
+	if res.Quarantined != "" {
+		f.srv.metrics.quarantined("failed", 1)
+		f.srv.quarantine.settle(f.srv.quarantine.topic(f.plan.topic), err)
+		*res = result{Index: res.Index, Status: http.StatusServiceUnavailable, Error: "not written to the quarantine: " + err.Error()}
+		return
+	}
+	res.Marked = false
 	res.Status, res.Error = http.StatusServiceUnavailable, "not produced: "+err.Error()
 	switch {
 	case errors.Is(err, kgo.ErrMaxBuffered):

@@ -28,11 +28,12 @@ var nativeTypes = strings.Join([]string{typeJSON, typeNDJSON, typeCloudEvent, ty
 
 // answer is the body of a request that is answered as a whole.
 type answer struct {
-	Topic    string   `json:"topic"`
-	Produced int      `json:"produced"`
-	Refused  int      `json:"refused"`
-	DryRun   bool     `json:"dry_run,omitempty"`
-	Results  []result `json:"results"` // one for each event, in order
+	Topic       string   `json:"topic"`
+	Produced    int      `json:"produced"`
+	Refused     int      `json:"refused"`
+	Quarantined int      `json:"quarantined,omitempty"`
+	DryRun      bool     `json:"dry_run,omitempty"`
+	Results     []result `json:"results"` // one for each event, in order
 }
 
 // postEvents takes events for a topic: one as JSON, several as an array or as a stream of lines, or CloudEvents.
@@ -229,14 +230,15 @@ func (f *front) produce(r *http.Request, records []*kgo.Record, results []result
 		}
 		wg.Add(1)
 		f.own.TryProduce(partitionContext(r.Context(), record), record, func(record *kgo.Record, err error) {
-			results[i].produced(record, err)
+			f.produced(&results[i], record, err)
 			wg.Done()
 		})
 	}
 	wg.Wait()
 }
 
-// answer says what became of the events: 200 all good, 207 some, else the status that the refused share, as a problem.
+// answer says what became of the events: 200 all produced, 202 some are in quarantine, 207 some are refused, else the status
+// that the refused share, as a problem.
 func (f *front) answer(w http.ResponseWriter, results []result, records []*kgo.Record) error {
 	a := answer{Topic: f.plan.topic, DryRun: f.opts.dryRun, Results: results}
 	worst, same := 0, true
@@ -252,6 +254,10 @@ func (f *front) answer(w http.ResponseWriter, results []result, records []*kgo.R
 			}
 			continue
 		}
+		if res.Status == http.StatusAccepted {
+			a.Quarantined++
+			continue
+		}
 		a.Refused++
 		if res.Status == http.StatusFailedDependency {
 			continue
@@ -262,6 +268,9 @@ func (f *front) answer(w http.ResponseWriter, results []result, records []*kgo.R
 		worst = max(worst, res.Status)
 	}
 	switch {
+	case a.Refused == 0 && a.Quarantined > 0:
+		writeJSON(w, http.StatusAccepted, a)
+		return nil
 	case a.Refused == 0:
 		writeJSON(w, http.StatusOK, a)
 		return nil

@@ -118,7 +118,7 @@ func (f *front) one(ctx context.Context, i int, line []byte, tooLong bool, slot 
 	}
 	f.own.Produce(partitionContext(context.WithoutCancel(ctx), record), record, func(record *kgo.Record, err error) {
 		f.srv.events.give(1)
-		res.produced(record, err)
+		f.produced(&res, record, err)
 		slot <- res
 	})
 }

@@ -25,6 +25,8 @@ type metrics struct {
 	inflight          prometheus.GaugeFunc
 	snapshotAge       prometheus.GaugeFunc
 	schemaRequests    *prometheus.CounterVec // result
+	quarantineTotal   *prometheus.CounterVec // result
+	divertAsReject    prometheus.Counter
 	poisonedTxn       prometheus.Counter
 	acks0Closed       prometheus.Counter
 	upstreamErrors    prometheus.Counter
@@ -50,7 +52,7 @@ func newMetrics(s *Server) *metrics {
 		bytesIn:         bytesTotal.WithLabelValues("in"),
 		bytesOut:        bytesTotal.WithLabelValues("out"),
 		topics:          map[string]struct{}{},
-		recordsTotal:    vec("records_total", "Records by topic, verdict (accepted, rejected, collateral, unjudged) and reason.", "topic", "verdict", "reason"),
+		recordsTotal:    vec("records_total", "Records by topic, verdict (accepted, observed, marked, rejected, diverted, collateral, unjudged, unobserved) and reason.", "topic", "verdict", "reason"),
 		batchesRejected: counter("batches_rejected_total", "Batches refused by the gate."),
 		collateral:      counter("collateral_records_total", "Valid records refused because they shared a batch with an invalid one."),
 		validateSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -62,6 +64,8 @@ func newMetrics(s *Server) *metrics {
 		inflight:         gauge("inflight_bytes", "Bytes of requests held, with what they may decompress to.", func() float64 { return float64(s.room.inUse() + s.unpacked.inUse()) }),
 		snapshotAge:      gauge("snapshot_age_seconds", "Age of the bindings in force.", func() float64 { return time.Since(s.cfg.Schemas.Snapshot().At).Seconds() }),
 		schemaRequests:   vec("schema_requests_total", "Schemas asked for that the snapshot lacked, by result (found, unknown, unavailable).", "result"),
+		quarantineTotal:  vec("quarantine_total", "Records for the quarantine by result (written, duplicate, dropped, failed).", "result"),
+		divertAsReject:   counter("divert_as_reject_total", "Batches refused where policy divert could remove no record."),
 		poisonedTxn:      counter("poisoned_txn_total", "Commits refused because a batch of the transaction was."),
 		acks0Closed:      counter("acks0_closed_total", "Connections closed because records sent without acknowledgement were refused."),
 		upstreamErrors:   counter("upstream_errors_total", "Brokers that could not be dialled."),
@@ -75,7 +79,7 @@ func (s *Server) Collectors() []prometheus.Collector {
 	m := s.metrics
 	return []prometheus.Collector{
 		m.recordsTotal, m.batchesRejected, m.collateral, m.validateSeconds, m.bytesTotal, m.connections, m.inflight, m.snapshotAge,
-		m.schemaRequests, m.poisonedTxn, m.acks0Closed, m.upstreamErrors, m.observationsLost, m.httpRequests,
+		m.schemaRequests, m.quarantineTotal, m.divertAsReject, m.poisonedTxn, m.acks0Closed, m.upstreamErrors, m.observationsLost, m.httpRequests,
 	}
 }
 
@@ -107,6 +111,13 @@ func (m *metrics) schemaRequest(err error) {
 		result = "unavailable"
 	}
 	m.schemaRequests.WithLabelValues(result).Inc()
+}
+
+// quarantined counts records for the quarantine.
+func (m *metrics) quarantined(result string, n int) {
+	if n > 0 {
+		m.quarantineTotal.WithLabelValues(result).Add(float64(n))
+	}
 }
 
 func (s *Server) openConnections() int {

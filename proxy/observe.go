@@ -312,10 +312,16 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/5 + time.Duration(n.Int64())
 }
 
-// accepted counts a batch that goes on.
-func (s *Server) accepted(who producer, topic string, t *tally, records int) {
-	s.observer.accept(who, topic, t.good)
-	s.metrics.records(topic, "accepted", "", records)
+// unjudged counts a batch that nobody looks at.
+func (s *Server) unjudged(who producer, topic string, records int, bytes int64) {
+	s.observer.unjudged(who, topic, int64(records), bytes)
+	s.metrics.records(topic, "unjudged", "", records)
+}
+
+// unobserved counts a batch that could not be judged after it went on.
+func (s *Server) unobserved(topic string, who producer, records int, bytes int64) {
+	s.observer.unjudged(who, topic, int64(records), bytes)
+	s.metrics.records(topic, "unobserved", "", records)
 }
 
 // faulty counts and logs a batch that could not be judged.
@@ -325,21 +331,41 @@ func (s *Server) faulty(topic string, who producer, err error, records int) {
 	s.quiet.warn("batch rejected", "topic", topic, "client_id", who.clientID, "principal", who.principal, "err", err)
 }
 
-// rejected counts, logs and reports a batch that is refused for its records.
-func (s *Server) rejected(who producer, topic string, t *tally, records int) {
-	collateral := records - len(t.bad)
+// A fate is what a topic's policy made of a batch's bad records; metrics and logs use these words.
+type fate string
+
+const (
+	wasAccepted fate = "accepted" // there were none
+	wasObserved fate = "observed"
+	wasMarked   fate = "marked"
+	wasRejected fate = "rejected"
+	wasDiverted fate = "diverted"
+)
+
+// judged counts, logs and reports what judging a batch brought. Only a rejection takes the good records along.
+func (s *Server) judged(who producer, topic string, t *tally, records int, fate fate) {
+	good, collateral := records-len(t.bad), 0
+	if fate == wasRejected {
+		good, collateral = 0, good
+		s.metrics.records(topic, "collateral", "", collateral)
+		s.metrics.collateral.Add(float64(collateral))
+		s.metrics.batchesRejected.Inc()
+	} else {
+		s.observer.accept(who, topic, t.good)
+		s.metrics.records(topic, string(wasAccepted), "", good)
+	}
+	if len(t.bad) == 0 {
+		return
+	}
 	byReason := map[Reason]int{}
 	for i := range t.bad {
 		byReason[t.bad[i].reason]++
 	}
 	for reason, n := range maps.All(byReason) {
-		s.metrics.records(topic, "rejected", reason, n)
+		s.metrics.records(topic, string(fate), reason, n)
 	}
-	s.metrics.records(topic, "collateral", "", collateral)
-	s.metrics.collateral.Add(float64(collateral))
-	s.metrics.batchesRejected.Inc()
 	s.observer.reject(who, topic, t.bad, int64(collateral))
 	first := &t.bad[0]
-	s.quiet.info(topic+" "+first.id(topic), "event rejected", "topic", topic, "rejection", first.id(topic), "reason", string(first.reason),
-		"why", first.logged(), "record", first.index, "rejected", len(t.bad), "of", records, "client_id", who.clientID, "principal", who.principal)
+	s.quiet.info(topic+" "+first.id(topic), "event "+string(fate), "topic", topic, "rejection", first.id(topic), "reason", string(first.reason),
+		"why", first.logged(), "record", first.index, string(fate), len(t.bad), "of", records, "client_id", who.clientID, "principal", who.principal)
 }

@@ -165,9 +165,9 @@ func TestNobodyIsAcceptedWithoutBindings(t *testing.T) {
 	}
 }
 
-// TestPolicyThatIsNotServed holds a topic to reject, and says so.
-func TestPolicyThatIsNotServed(t *testing.T) {
-	for _, enforce := range []string{`{"policy":"mark"}`, `{"policy":"divert"}`, `{"policy":"lax"}`, `{"quarantine":true}`, `{"polcy":"off"}`, `{"choose":"newest"}`} {
+// TestPolicyThatIsNone holds a topic to reject, and says so.
+func TestPolicyThatIsNone(t *testing.T) {
+	for _, enforce := range []string{`{"policy":"lax"}`, `{"quarantine":"yes"}`, `{"polcy":"off"}`, `{"choose":"newest"}`} {
 		brokers, dial := startBroker(t, t.TempDir())
 		s, addr := startGate(t, proxy.Config{Brokers: brokers, Dial: dial, Schemas: shop(enforce)})
 		p := produceRaw(t, addr, produceRequest(9, -1, map[string][][]byte{"orders.placed": {encodeBatch(t, badLines)}})).Topics[0].Partitions[0]

@@ -18,37 +18,33 @@ import (
 // Policy is what happens to invalid records of a topic.
 type Policy uint8
 
-// The policies. Observe, Mark and Divert of the channel files are not served yet: a topic that asks for one of them is
-// held to Reject, and /readyz says so.
+// The policies, in the order of a careful adoption. Over HTTP, where every event stands alone, a refusal is one event's.
 const (
-	Off    Policy = iota // not judged, still counted
-	Reject               // a batch with an invalid record is refused, other partitions go on
+	Off     Policy = iota // not judged, still counted
+	Observe               // forwarded at once and judged afterwards, as far as ObserveQueue reaches
+	Mark                  // forwarded with the header accord-invalid
+	Reject                // a batch with an invalid record is refused, other partitions go on
+	Divert                // moved to the quarantine topic, the rest of the batch goes on; Reject where a batch must stay whole
 )
 
-// String is the policy's word in channel files.
-func (p Policy) String() string {
-	if p == Off {
-		return "off"
-	}
-	return "reject"
-}
+// policyWords are the policies' words in channel files.
+var policyWords = [...]string{Off: "off", Observe: "observe", Mark: "mark", Reject: "reject", Divert: "divert"}
 
-// ParsePolicy reads a policy's word.
+// String is the policy's word in channel files.
+func (p Policy) String() string { return policyWords[p] }
+
+// ParsePolicy reads a policy's word. Beside an error the policy is Reject.
 func ParsePolicy(word string) (Policy, error) {
-	switch word {
-	case "off":
-		return Off, nil
-	case "reject":
-		return Reject, nil
-	case "observe", "mark", "divert":
-		return Reject, fmt.Errorf("policy %q is not served by this version; off and reject are", word)
+	if i := slices.Index(policyWords[:], word); i >= 0 {
+		return Policy(i), nil
 	}
-	return Reject, fmt.Errorf("policy %q: must be off or reject", word)
+	return Reject, fmt.Errorf("policy %q: must be one of %s", word, strings.Join(policyWords[:], ", "))
 }
 
 // enforcement is a topic's enforce member. Zero: the defaults.
 type enforcement struct {
 	policy        Policy
+	quarantine    bool   // what is refused is copied to the quarantine topic; Divert implies it
 	any           bool   // choose: any
 	pinned        int32  // choose: { pinned: n }; 0 if not
 	tombstones    string // auto, allow, deny
@@ -75,8 +71,6 @@ type enforceFile struct {
 	Discriminator *discriminator  `json:"discriminator"`
 }
 
-var errQuarantine = errors.New("quarantine is not served by this version")
-
 // parseEnforcement reads a channel's enforce member; none is the defaults. Beside an error the strictest reading of the
 // rest is returned.
 func parseEnforcement(text []byte) (enforcement, error) {
@@ -99,14 +93,11 @@ func parseEnforcement(text []byte) (enforcement, error) {
 		e.policy, err = ParsePolicy(f.Policy)
 		errs = append(errs, err)
 	}
-	if f.Quarantine {
-		errs = append(errs, errQuarantine)
-	}
 	errs = append(errs,
 		e.choose(f.Choose),
 		oneOf("tombstones", f.Tombstones, &e.tombstones, "auto", "allow", "deny"),
 		oneOf("unknown", f.Unknown, &e.unknown, "retry", "open", "closed"))
-	e.senders = f.Senders
+	e.senders, e.quarantine = f.Senders, f.Quarantine
 	if d := f.Discriminator; d != nil {
 		if (d.Header == "") == (d.Type == "") || d.Header != "" && d.Version != "" {
 			errs = append(errs, errors.New("discriminator: must have header, or type and perhaps version"))

@@ -10,7 +10,7 @@
 //	HTTP client ── http ─ decide ─ own producer ─────────────────────────────────────────────────────────► broker
 //
 // A batch with an invalid record is refused as a whole, because Kafka acknowledges batches; other partitions of the same
-// request go on. The gate never says success before the broker did, never retries a client's request, and keeps no state
+// request go on. That is policy Reject; a topic may choose a milder one (Policy), and a quarantine for what is refused. The gate never says success before the broker did, never retries a client's request, and keeps no state
 // that a restart could lose, except which running transactions were poisoned by a refusal.
 //
 // Nodes have fixed doors: node n of the cluster answers on the bootstrap port + 1 + n, on every replica of the gate.
@@ -103,16 +103,18 @@ type Server struct {
 	room   *room // of requests
 	// unpacked is the room of what requests decompress to. Who holds some never waits for room of the other kind, or
 	// two requests could wait for each other.
-	unpacked *room
-	table    map[int16]api
-	asked    chan struct{} // closed once the cluster was asked for the first time
-	plans    atomic.Pointer[plans]
-	poisoned poisoned
-	events   *room                      // events over HTTP that are not answered yet
-	own      atomic.Pointer[kgo.Client] // the gate's own connection to the cluster, while Serve runs
-	observer *observer
-	metrics  *metrics
-	apis     atomic.Pointer[apiSet] // what a broker of the cluster said it serves; nil: nobody was asked yet
+	unpacked   *room
+	table      map[int16]api
+	asked      chan struct{} // closed once the cluster was asked for the first time
+	plans      atomic.Pointer[plans]
+	poisoned   poisoned
+	events     *room                      // events over HTTP that are not answered yet
+	own        atomic.Pointer[kgo.Client] // the gate's own connection to the cluster, while Serve runs
+	later      *later                     // batches that are judged after they went on
+	quarantine quarantine
+	observer   *observer
+	metrics    *metrics
+	apis       atomic.Pointer[apiSet] // what a broker of the cluster said it serves; nil: nobody was asked yet
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{} // open client connections
@@ -157,19 +159,21 @@ func New(cfg Config) (*Server, error) {
 	}
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
-		cfg:      cfg,
-		limits:   limits,
-		log:      log,
-		quiet:    newQuieter(log),
-		nodes:    newNodes(cfg.Brokers),
-		room:     newRoom(limits.MaxInFlightBytes),
-		table:    kafkaAPIs(),
-		asked:    make(chan struct{}),
-		conns:    map[*conn]struct{}{},
-		perHost:  map[string]int{},
-		events:   newRoom(MaxHTTPInFlight),
-		unpacked: newRoom(limits.MaxInFlightBytes),
-		observer: newObserver(),
+		cfg:        cfg,
+		limits:     limits,
+		log:        log,
+		quiet:      newQuieter(log),
+		nodes:      newNodes(cfg.Brokers),
+		room:       newRoom(limits.MaxInFlightBytes),
+		table:      kafkaAPIs(),
+		asked:      make(chan struct{}),
+		conns:      map[*conn]struct{}{},
+		perHost:    map[string]int{},
+		events:     newRoom(MaxHTTPInFlight),
+		unpacked:   newRoom(limits.MaxInFlightBytes),
+		observer:   newObserver(),
+		later:      newLater(),
+		quarantine: quarantine{queue: newRoom(QuarantineQueue)},
 	}
 	s.metrics = newMetrics(s)
 	return s, nil
@@ -208,8 +212,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer own.Close()
 	s.own.Store(own)
 	defer s.own.Store(nil)
+	defer s.quarantine.pending.Wait()
 	s.wg.Go(func() { s.learn(ctx, own) })
 	s.wg.Go(func() { s.watch(ctx) })
+	s.wg.Go(func() { s.judgeLater(ctx) })
 	if s.awaitBindings(ctx) {
 		for _, d := range doors {
 			s.wg.Go(func() { s.accept(ctx, d.id, d.l) })

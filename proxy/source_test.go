@@ -175,11 +175,16 @@ type backend struct {
 	dial    dialer
 }
 
+// embedded starts the embedded broker.
+func embedded(t testing.TB) backend {
+	brokers, dial := startBroker(t, t.TempDir())
+	return backend{"embedded", brokers, dial}
+}
+
 // eachBackend runs a test against the embedded broker and, where there is one, Apache Kafka.
 func eachBackend(t *testing.T, test func(*testing.T, backend)) {
 	t.Run("embedded", func(t *testing.T) {
-		brokers, dial := startBroker(t, t.TempDir())
-		test(t, backend{"embedded", brokers, dial})
+		test(t, embedded(t))
 	})
 	t.Run("kafka", func(t *testing.T) {
 		test(t, backend{"kafka", []string{apacheKafka(t)}, nil})
