@@ -271,6 +271,7 @@ const (
 	OpRevoke     Op = "revoke"  // of a token
 	OpRedrive    Op = "redrive" // of records; After says which
 	OpDiscard    Op = "discard" // of records; After says which
+	OpImport     Op = "import"  // of a dump; After says what became of it. Its subjects have rows of their own
 )
 
 // Change is one row of the history. Before and After hold as JSON what was there and what is there now, where that is

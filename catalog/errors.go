@@ -66,7 +66,11 @@ const (
 	Unavailable          Reason = "store not reachable"
 	PreconditionFailed   Reason = "changed since it was read"
 	TokenNotFound        Reason = "no such token"
-	InvalidToken         Reason = "not a token" // Detail
+	InvalidToken         Reason = "not a token"                   // Detail
+	InvalidDump          Reason = "not a dump as it was exported" // Detail names the line
+	PolicyTaken          Reason = "policy is there with other contents"
+	HistoryTaken         Reason = "history is there with other contents"  // Detail names the row
+	DocumentTaken        Reason = "document is there with other contents" // Detail names it
 )
 
 // Error is a refusal. Only the members that its Reason names are set; Name is the subject or scope it is about.

@@ -39,13 +39,13 @@ func (r *Registry) closure(ctx context.Context, schema *Schema) (map[string][]by
 	if len(schema.References) == 0 {
 		return nil, nil
 	}
-	c := closure{r: r, texts: map[string][]byte{}, means: map[string]SubjectVersion{}}
+	c := closure{find: r.referred, texts: map[string][]byte{}, means: map[string]SubjectVersion{}}
 	return c.texts, c.add(ctx, schema, 1)
 }
 
 // closure is a closure that grows.
 type closure struct {
-	r     *Registry
+	find  func(ctx context.Context, to Name, number int) (*Schema, error) // nil if there is no such version
 	texts map[string][]byte
 	means map[string]SubjectVersion
 	bytes int
@@ -70,17 +70,12 @@ func (c *closure) add(ctx context.Context, schema *Schema, depth int) error {
 		if depth > MaxReferenceDeep {
 			return refuse("references go deeper than MaxReferenceDeep (%d)", MaxReferenceDeep)
 		}
-		s, err := c.r.subject(ctx, to)
+		text, err := c.find(ctx, to, ref.Version)
 		if err != nil {
 			return err
 		}
-		v := s.numbered(ref.Version)
-		if v == nil {
+		if text == nil {
 			return &Error{Reason: ReferenceNotFound, Name: to, Version: ref.Version, Detail: fmt.Sprintf("the reference named %q", ref.Name)}
-		}
-		text, err := c.r.schema(ctx, Key{Context: v.Schema.Context, ID: v.Schema.ID})
-		if err != nil {
-			return err
 		}
 		c.means[ref.Name] = target
 		c.texts[ref.Name] = []byte(text.Text)
@@ -92,6 +87,19 @@ func (c *closure) add(ctx context.Context, schema *Schema, depth int) error {
 		}
 	}
 	return nil
+}
+
+// referred reads the schema of a version, whatever became of it; nil if it is not there.
+func (r *Registry) referred(ctx context.Context, to Name, number int) (*Schema, error) {
+	s, err := r.subject(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	v := s.numbered(number)
+	if v == nil {
+		return nil, nil
+	}
+	return r.schema(ctx, Key{Context: v.Schema.Context, ID: v.Schema.ID})
 }
 
 // numbered is the version with a number, whatever became of it: a reference never moves.

@@ -63,6 +63,7 @@ type Store interface {
 	Documents
 	Observations
 	Tokens
+	Transfers
 }
 
 // Health is how a store stands. Applied above Known is the work of a newer release, which only adds.

@@ -36,7 +36,9 @@ const (
 	lightColumns  = `v.ctx, v.subject, v.number, v.state, v.lens, v.mark, v.rev, v.at, v.author, v.id, s.guid`
 	schemaColumns = `s.text, s.refs, s.metadata, s.rules, s.broken, s.at AS schema_at, s.author AS schema_author`
 	fullColumns   = lightColumns + `, ` + schemaColumns
-	fromVersions  = ` FROM accord.versions v JOIN accord.schemas s ON s.ctx = v.ctx AND s.id = v.id `
+	// knownBy is the condition that a schema s has the GUID $1, its own or another.
+	knownBy      = `(s.ctx, s.id) IN (SELECT ctx, id FROM accord.schemas WHERE guid = $1 UNION ALL SELECT ctx, id FROM accord.other_guids WHERE guid = $1)`
+	fromVersions = ` FROM accord.versions v JOIN accord.schemas s ON s.ctx = v.ctx AND s.id = v.id `
 )
 
 // version turns a row into a version.
@@ -264,7 +266,7 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (catalog.StoredSchema
 	var found catalog.StoredSchema
 	where, args := "s.ctx = $1 AND s.id = $2", []any{k.Context, k.ID}
 	if k.GUID != "" {
-		where, args = "s.guid = $1", []any{k.GUID}
+		where, args = knownBy, []any{k.GUID}
 	}
 	err := s.pool.QueryRow(ctx, `WITH found AS (SELECT s.ctx, s.id, s.guid, `+schemaColumns+` FROM accord.schemas s WHERE `+where+` ORDER BY s.ctx, s.id LIMIT 1)
 		SELECT to_json(f),
@@ -299,7 +301,7 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (catalog.StoredSchema
 func (s *Store) SchemasByGUID(ctx context.Context, guid string) ([]catalog.Key, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, "SELECT ctx, id FROM accord.schemas WHERE guid = $1 ORDER BY ctx, id", guid)
+	rows, err := s.pool.Query(ctx, "SELECT s.ctx, s.id FROM accord.schemas s WHERE "+knownBy+" ORDER BY s.ctx, s.id", guid)
 	if err != nil {
 		return nil, wrap(ctx, "read a GUID", err)
 	}
@@ -339,18 +341,11 @@ const revisionQuery = "SELECT coalesce(max(rev), 0) FROM accord.changes"
 func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) ([]catalog.Change, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, `SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change, source, hash
-		FROM accord.changes WHERE rev > $1 ORDER BY rev LIMIT $2`, int64(after), limit)
+	rows, err := s.pool.Query(ctx, "SELECT "+changeColumns+" FROM accord.changes WHERE rev > $1 ORDER BY rev LIMIT $2", int64(after), limit)
 	if err != nil {
 		return nil, wrap(ctx, "read changes", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c catalog.Change, err error) {
-		var at int64
-		var before, behind string
-		err = row.Scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind, &c.Source, &c.Hash)
-		c.At, c.Before, c.After = moment(at), raw(before), raw(behind)
-		return c, err
-	})
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (catalog.Change, error) { return scanChange(row.Scan) })
 	return list, wrap(ctx, "read changes", err)
 }
 

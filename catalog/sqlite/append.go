@@ -168,7 +168,9 @@ func (t *tx) schema(v *catalog.Version) error {
 // addSchema writes a schema under its new ID, with what it refers to.
 func (t *tx) addSchema(v *catalog.Version) error {
 	s := &v.Schema
-	s.At, s.By = t.now, t.author.By
+	if s.At.IsZero() {
+		s.At, s.By = t.now, t.author.By
+	}
 	refs := ""
 	if len(s.References) > 0 {
 		b, err := json.Marshal(s.References)

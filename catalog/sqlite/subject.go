@@ -56,6 +56,9 @@ const (
 	schemaColumns = `s.id, s.guid, s.text, s.refs, s.metadata, s.rules, s.broken, s.at, s.author`
 )
 
+// knownBy is the condition that a schema s has a GUID, its own or another; the GUID is given twice.
+const knownBy = `(s.ctx, s.id) IN (SELECT ctx, id FROM schemas WHERE guid = ? UNION ALL SELECT ctx, id FROM other_guids WHERE guid = ?)`
+
 // scanVersion reads a version of the columns above.
 func scanVersion(scan func(...any) error, full bool) (v catalog.Version, err error) {
 	var at int64
@@ -251,7 +254,7 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (found catalog.Stored
 	err = s.reading(ctx, "read a schema", func(t *tx) error {
 		where, args := "s.ctx = ? AND s.id = ?", []any{k.Context, k.ID}
 		if k.GUID != "" {
-			where, args = "s.guid = ?", []any{k.GUID}
+			where, args = knownBy, []any{k.GUID, k.GUID}
 		}
 		found = catalog.StoredSchema{}
 		finish, into := schemaScan(&found.Schema)
@@ -303,7 +306,7 @@ func (t *tx) places(found *catalog.StoredSchema) error {
 // SchemasByGUID returns where a GUID is known.
 func (s *Store) SchemasByGUID(ctx context.Context, guid string) (keys []catalog.Key, err error) {
 	err = s.reading(ctx, "read a GUID", func(t *tx) error {
-		return t.rows("SELECT ctx, id FROM schemas WHERE guid = ? ORDER BY ctx, id", []any{guid}, func(scan func(...any) error) error {
+		return t.rows("SELECT s.ctx, s.id FROM schemas s WHERE "+knownBy+" ORDER BY s.ctx, s.id", []any{guid, guid}, func(scan func(...any) error) error {
 			k := catalog.Key{GUID: guid}
 			err := scan(&k.Context, &k.ID)
 			keys = append(keys, k)

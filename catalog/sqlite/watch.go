@@ -92,18 +92,10 @@ func (s *Store) Changes(ctx context.Context, after catalog.Rev, limit int) (chan
 
 // changes reads them in the transaction's view.
 func (t *tx) changes(after catalog.Rev, limit int) (changes []catalog.Change, err error) {
-	err = t.rows(`SELECT rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change, source, hash
-		FROM changes WHERE rev > ? ORDER BY rev LIMIT ?`, []any{after, limit}, func(scan func(...any) error) error {
-		var c catalog.Change
-		var at int64
-		var before, behind string
-		if err := scan(&c.Rev, &at, &c.By, &c.Reason, &c.Commit, &c.Op, &c.Context, &c.Subject, &c.Version, &c.ID, &c.GUID, &before, &behind, &c.Source, &c.Hash); err != nil {
-			return err
-		}
-		c.At = moment(at)
-		c.Before, c.After = raw(before), raw(behind)
+	err = t.rows("SELECT "+changeColumns+" FROM changes WHERE rev > ? ORDER BY rev LIMIT ?", []any{after, limit}, func(scan func(...any) error) error {
+		c, err := scanChange(scan)
 		changes = append(changes, c)
-		return nil
+		return err
 	})
 	return changes, err
 }

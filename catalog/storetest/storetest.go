@@ -48,6 +48,10 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"cancelled":        testCancelled,
 		"hostile names":    testHostileNames,
 		"swap never fails": testIndependent,
+		"transfer":         testTransfer,
+		"no transfer":      testTransferRefusals,
+		"snapshot":         testSnapshotEnds,
+		"archive":          testArchive,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
