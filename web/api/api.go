@@ -53,6 +53,7 @@ type API struct {
 	metrics    *metrics
 	slots      chan struct{} // one for each request being served
 	waiters    chan struct{} // one for each long poll
+	transfers  chan struct{} // one for each export and import
 	doc        *huma.OpenAPI
 	confluent  huma.API
 	native     huma.API
@@ -82,6 +83,8 @@ func New(c Config) *API {
 		metrics:  newMetrics(),
 		slots:    make(chan struct{}, c.MaxInFlight),
 		waiters:  make(chan struct{}, MaxWaiting),
+
+		transfers: make(chan struct{}, MaxTransfers),
 	}
 	a.serving, a.drain = context.WithCancel(context.Background())
 	a.doc = newDocument(c)
@@ -101,6 +104,7 @@ func New(c Config) *API {
 	a.nativeChanges()
 	a.nativeDocuments()
 	a.nativeReports()
+	a.nativeTransfer()
 	a.nativeReaders()
 	a.nativeProcess()
 	tidy(a.doc)

@@ -40,21 +40,22 @@ func (t *routing) negotiate(r *http.Request) *fault {
 	if t.accept == "" {
 		return plain(http.StatusNotAcceptable)
 	}
-	if t.op != nil && t.op.request != "" && !readable(r.Header.Values("Content-Type")) {
+	if t.op != nil && t.op.request != "" && !readable(r.Header.Values("Content-Type"), t.op.reads) {
 		return plain(http.StatusUnsupportedMediaType)
 	}
 	return nil
 }
 
-// readable says whether a body of this Content-Type is read as JSON. No type is; of a list each must be.
-func readable(values []string) bool {
+// readable says whether a body of this Content-Type is read: as JSON, or as the type that a route adds. No type is; of a
+// list each must be.
+func readable(values []string, added string) bool {
 	for _, v := range values {
 		for one := range strings.SplitSeq(v, ",") {
 			if one = strings.TrimSpace(one); one == "" {
 				continue
 			}
 			media, _, err := mime.ParseMediaType(one)
-			if err != nil || !slices.Contains(mediaIn, media) {
+			if err != nil || !slices.Contains(mediaIn, media) && media != added {
 				return false
 			}
 		}

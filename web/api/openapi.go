@@ -63,6 +63,7 @@ const (
 	tagNative        = "Catalog"
 	tagLenses        = "Lenses"
 	tagReports       = "Observations"
+	tagTransfer      = "Transfer"
 	tagProcess       = "Process"
 )
 
@@ -76,6 +77,7 @@ var tags = []*huma.Tag{
 	{Name: tagNative, Description: "The catalog: subjects in bulk, changes, documents, bindings."},
 	{Name: tagLenses, Description: "Events from one version to another."},
 	{Name: tagReports, Description: "Who writes and reads what, and what was refused, as proxies and decoders report it."},
+	{Name: tagTransfer, Description: "Everything at once: backup, restore, and the way to another store."},
 	{Name: tagProcess, Description: "Health, metrics and version of the process."},
 }
 

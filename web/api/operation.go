@@ -29,6 +29,7 @@ type route struct {
 	codes        []int                   // error codes beyond those of every route
 	status       int                     // of success, 0 = 200, or 204 without an example of the answer
 	produces     string                  // media type of the answer, "" = the usual ones
+	reads        string                  // media type of the body beside the usual ones, "" = none
 	limit        int64                   // bytes of the body, 0 = MaxBodyBytes
 	native       bool                    // problem details, application/json
 	waits        bool                    // a long poll, counted apart
