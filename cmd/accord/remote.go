@@ -38,7 +38,7 @@ func newRemote(what, base string) (*remote, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, exit(exitUsage, fmt.Errorf("%s %q is not a URL such as %s", what, base, defaultRegistry))
 	}
-	return &remote{base: strings.TrimSuffix(base, "/"), what: what, http: &http.Client{Timeout: remoteTimeout}}, nil
+	return &remote{base: strings.TrimSuffix(base, "/"), what: what, http: &http.Client{}}, nil
 }
 
 // remoteError is an answer other than 2xx.
@@ -74,6 +74,23 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 
 // send is call with the bytes as they are.
 func (r *remote) send(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	res, err := r.stream(ctx, method, path, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Close()
+	text, err := io.ReadAll(io.LimitReader(res, maxRemoteAnswer))
+	if err != nil {
+		return nil, exit(exitUnavailable, fmt.Errorf("%s %s at %s broke off: %w", method, path, r.base, err))
+	}
+	return text, nil
+}
+
+// stream sends one request and returns the body of a 2xx answer, which the caller closes. It takes as long as ctx lets
+// it.
+func (r *remote) stream(ctx context.Context, method, path, contentType string, body io.Reader) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, r.base+path, body)
 	if err != nil {
 		return nil, err
@@ -81,22 +98,22 @@ func (r *remote) send(ctx context.Context, method, path, contentType string, bod
 	if body != nil {
 		req.Header.Set("Content-Type", contentType)
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
 	res, err := r.http.Do(req)
 	if err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, ctx.Err()
 		}
 		return nil, exit(exitUnavailable, fmt.Errorf("the %s at %s cannot be reached: %w", r.what, r.base, errors.Unwrap(err)))
+	}
+	if res.StatusCode/100 == 2 {
+		return res.Body, nil
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxRemoteAnswer))
 	if err != nil {
 		return nil, exit(exitUnavailable, fmt.Errorf("%s %s at %s broke off: %w", method, path, r.base, err))
-	}
-	if res.StatusCode/100 == 2 {
-		return text, nil
 	}
 	fault := &remoteError{Status: res.StatusCode, Code: res.StatusCode, Message: res.Status, Body: text}
 	var said struct {

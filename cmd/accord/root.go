@@ -86,19 +86,27 @@ Start here:  accord dev`,
 	})
 	for _, verb := range verbs {
 		cmd := verb(std)
-		prepare := cmd.PreRunE
-		cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-			if err := settle(cmd); err != nil {
-				return err
-			}
-			if prepare != nil {
-				return prepare(cmd, args)
-			}
-			return nil
-		}
+		settled(cmd)
 		root.AddCommand(cmd)
 	}
 	return root
+}
+
+// settled makes a verb, and those below it, fill their flags before they run.
+func settled(cmd *cobra.Command) {
+	prepare := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := settle(cmd); err != nil {
+			return err
+		}
+		if prepare != nil {
+			return prepare(cmd, args)
+		}
+		return nil
+	}
+	for _, below := range cmd.Commands() {
+		settled(below)
+	}
 }
 
 // verbs lists every verb's constructor; a verb has one file.
@@ -106,5 +114,6 @@ var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
 	lintCommand, checkCommand, diffCommand, applyCommand,
 	validateCommand,
+	exportCommand, importCommand,
 	versionCommand,
 }

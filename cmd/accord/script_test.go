@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "registry": startRegistry, "request": request},
 		Setup: func(env *testscript.Env) error {
 			// The reference folder of this repository, for scripts that need a real one.
 			root, err := os.Getwd()

@@ -52,7 +52,8 @@ func settle(cmd *cobra.Command) error {
 func settleFromEnvironment(cmd *cobra.Command, from map[string]string) error {
 	var fault error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		names := []string{environmentName(cmd.Name() + "_" + f.Name)}
+		path := strings.Fields(cmd.CommandPath())[1:] // without the program
+		names := []string{environmentName(strings.Join(path, "_") + "_" + f.Name)}
 		if slices.Contains(sharedFlags, f.Name) {
 			names = append(names, environmentName(f.Name))
 		}
