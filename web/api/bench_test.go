@@ -87,7 +87,7 @@ func BenchmarkRead(b *testing.B) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
 	}))
-	forgetful := newSite(b, store, catalog.Options{})
+	forgetful := newSite(b, store, catalog.Options{AnswerCacheBytes: 1})
 	b.Run("bare", func(b *testing.B) { hammer(b, bare, clients, anyOf(byID)) })
 	b.Run("id", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(byID)) })
 	b.Run("latest", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(latest)) })

@@ -24,9 +24,9 @@ type schemaAnswer struct {
 
 const exampleSchema = `{"schemaType":"JSON","schema":"{\"type\":\"object\",\"properties\":{\"order_id\":{\"type\":\"string\"}},\"required\":[\"order_id\"]}"}`
 
-func schemaOf(ctx context.Context, s catalog.Schema) schemaAnswer {
+func schemaBodyOf(unknown bool, s *catalog.Schema) schemaAnswer {
 	b := schemaAnswer{SchemaType: "JSON", Schema: s.Text, References: s.References, Metadata: s.Metadata, RuleSet: s.RuleSet}
-	if callOf(ctx).unknown {
+	if unknown {
 		b.GUID, b.Timestamp = s.GUID, s.At.UnixMilli()
 	}
 	return b
@@ -129,24 +129,19 @@ func (a *API) key(ctx context.Context, id, subject string) (catalog.Key, catalog
 	return catalog.Key{Context: name.Context, ID: n}, name, err
 }
 
-func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (schemaAnswer, error) {
+func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (finished[schemaAnswer], error) {
 	key, name, err := a.key(ctx, in.ID, in.Subject)
 	if err != nil {
-		return schemaAnswer{}, err
+		return finished[schemaAnswer]{}, err
 	}
 	if in.Subject == "" && !in.FetchMaxID.on() {
-		s, err := a.registry.SchemaByID(ctx, key.Context, key.ID)
-		if err != nil {
-			return schemaAnswer{}, err
-		}
-		cacheable(ctx, s.GUID)
-		return schemaOf(ctx, s), nil
+		return a.schemaAnswer(ctx, key)
 	}
 	stored, err := a.registry.Places(ctx, key)
 	if err != nil {
-		return schemaAnswer{}, err
+		return finished[schemaAnswer]{}, err
 	}
-	answer := schemaOf(ctx, stored.Schema)
+	answer := schemaBodyOf(callOf(ctx).unknown, &stored.Schema)
 	for _, at := range stored.Versions {
 		if name.Subject != "" && at.Name == name && at.State != catalog.Gone {
 			answer.Subject, answer.Version = at.Name.String(), at.Version
@@ -155,21 +150,29 @@ func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (schemaAn
 	if in.FetchMaxID.on() {
 		answer.MaxID = stored.MaxID
 	}
-	return answer, nil
+	text, err := encode(answer)
+	return finished[schemaAnswer]{text}, err
 }
 
-func (a *API) getSchemaText(ctx context.Context, in *schemaInput, _ *none) (raw, error) {
+// schemaAnswer answers about a schema in the form that the client takes.
+func (a *API) schemaAnswer(ctx context.Context, k catalog.Key) (finished[schemaAnswer], error) {
+	answer, err := a.registry.SchemaAnswer(ctx, k, formOf(ctx))
+	if err == nil {
+		cacheable(ctx, answer.Tag, keepAWhile)
+	}
+	return finished[schemaAnswer]{answer.Body}, err
+}
+
+func (a *API) getSchemaText(ctx context.Context, in *schemaInput, _ *none) (finished[raw], error) {
 	key, _, err := a.key(ctx, in.ID, in.Subject)
 	if err != nil {
-		return "", err
+		return finished[raw]{}, err
 	}
-	s, err := a.registry.SchemaByID(ctx, key.Context, key.ID)
-	if err != nil {
-		return "", err
+	answer, err := a.registry.SchemaAnswer(ctx, key, formText)
+	if err == nil {
+		cacheable(ctx, answer.Tag, keepForGood)
 	}
-	cacheable(ctx, s.GUID)
-	callOf(ctx).header.Set("Cache-Control", "private, max-age=31536000, immutable")
-	return raw(s.Text), nil
+	return finished[raw]{answer.Body}, err
 }
 
 // places lists where a schema stands, as far as the question goes.
@@ -235,17 +238,12 @@ func guidOf(s string) (string, error) {
 	return guid, nil
 }
 
-func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (schemaAnswer, error) {
+func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (finished[schemaAnswer], error) {
 	guid, err := guidOf(in.GUID)
 	if err != nil {
-		return schemaAnswer{}, err
+		return finished[schemaAnswer]{}, err
 	}
-	s, err := a.registry.SchemaByGUID(ctx, guid)
-	if err != nil {
-		return schemaAnswer{}, err
-	}
-	cacheable(ctx, s.GUID)
-	return schemaOf(ctx, s), nil
+	return a.schemaAnswer(ctx, catalog.Key{GUID: guid})
 }
 
 func (a *API) getIDsByGUID(ctx context.Context, in *guidInput, _ *none) ([]contextID, error) {
@@ -328,12 +326,4 @@ func hasRule(set *catalog.RuleSet, kind string) bool {
 		}
 	}
 	return false
-}
-
-// cacheable lets clients keep what never changes.
-func cacheable(ctx context.Context, guid string) {
-	h := callOf(ctx).header
-	h.Set("ETag", `"`+guid+`"`)
-	h.Set("Cache-Control", "private, max-age=300")
-	h.Set("Vary", headerUnknown+", Accept")
 }

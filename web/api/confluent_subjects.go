@@ -80,11 +80,15 @@ const exampleVersion = `{"subject":"orders.OrderPlaced","id":7,"version":3,"sche
 
 // versionAnswer shows a version as this client takes it.
 func versionAnswer(ctx context.Context, v catalog.Version) versionBody {
+	return versionBodyOf(callOf(ctx).unknown, &v)
+}
+
+func versionBodyOf(unknown bool, v *catalog.Version) versionBody {
 	b := versionBody{
 		Subject: v.Name.String(), ID: v.Schema.ID, Version: v.Number, SchemaType: "JSON", Schema: v.Schema.Text,
 		References: v.Schema.References, Metadata: v.Schema.Metadata, RuleSet: v.Schema.RuleSet,
 	}
-	if callOf(ctx).unknown {
+	if unknown {
 		b.GUID, b.Timestamp, b.Deleted = v.Schema.GUID, v.At.UnixMilli(), v.State != catalog.Live
 	}
 	return b
@@ -301,30 +305,27 @@ func (a *API) listVersions(ctx context.Context, in *versionsInput, _ *none) ([]i
 	return window(p, numbers), nil
 }
 
-// version reads the version that a path names.
-func (a *API) version(ctx context.Context, subject, number string, deleted flag) (catalog.Version, error) {
-	name, err := nameOf(ctx, subject)
+// versionIn answers about the version that a path names.
+func (a *API) versionIn(ctx context.Context, in *versionInput, form *catalog.Form) (catalog.Answer, error) {
+	name, err := nameOf(ctx, in.Subject)
 	if err != nil {
-		return catalog.Version{}, err
+		return catalog.Answer{}, err
 	}
-	n, err := versionOf(number)
+	n, err := versionOf(in.Version)
 	if err != nil {
-		return catalog.Version{}, err
+		return catalog.Answer{}, err
 	}
-	return a.registry.Version(ctx, name, n, includeOf(deleted))
+	return a.registry.VersionAnswer(ctx, name, n, includeOf(in.Deleted), form)
 }
 
-func (a *API) getVersion(ctx context.Context, in *versionInput, _ *none) (versionBody, error) {
-	v, err := a.version(ctx, in.Subject, in.Version, in.Deleted)
-	if err != nil {
-		return versionBody{}, err
-	}
-	return versionAnswer(ctx, v), nil
+func (a *API) getVersion(ctx context.Context, in *versionInput, _ *none) (finished[versionBody], error) {
+	answer, err := a.versionIn(ctx, in, formOf(ctx))
+	return finished[versionBody]{answer.Body}, err
 }
 
-func (a *API) getVersionSchema(ctx context.Context, in *versionInput, _ *none) (raw, error) {
-	v, err := a.version(ctx, in.Subject, in.Version, in.Deleted)
-	return raw(v.Schema.Text), err
+func (a *API) getVersionSchema(ctx context.Context, in *versionInput, _ *none) (finished[raw], error) {
+	answer, err := a.versionIn(ctx, in, formText)
+	return finished[raw]{answer.Body}, err
 }
 
 func (a *API) getReferencedBy(ctx context.Context, in *referencedByInput, _ *none) ([]int, error) {

@@ -66,6 +66,9 @@ func readable(values []string, added string) bool {
 // preferred returns the offer that Accept likes best: highest quality, of equal ones the first offer; "" if it likes
 // none. No Accept, or one without a single media type, takes the first. Source: RFC 9110, section 12.5.1.
 func preferred(accept, offer []string) string {
+	if len(accept) == 0 || len(accept) == 1 && accept[0] == offer[0] {
+		return offer[0]
+	}
 	quality := map[string]float64{} // by media range
 	for _, v := range accept {
 		for one := range strings.SplitSeq(v, ",") {

@@ -95,6 +95,10 @@ func add[I, B, O any](a *API, rt route, serve func(context.Context, *I, *B) (O, 
 		}
 		return out, nil
 	})
+	var answer O
+	if _, ready := any(answer).(interface{ bytes() []byte }); ready {
+		direct(a, kept, serve)
+	}
 	if rt.request != "" {
 		// Told to the document alone, and so late: huma would read a body that it knows of, and complain in its own words.
 		schema := a.doc.Components.Schemas.Schema(reflect.TypeFor[B](), true, rt.id+"Request")

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -75,6 +76,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		a.metrics.count(route.label(), answer.status, time.Since(began))
+		if !a.log.Enabled(r.Context(), slog.LevelDebug) {
+			return
+		}
 		a.log.Debug("request", "request", c.id, "method", r.Method, "route", route.label(), "status", answer.status, "took", time.Since(began))
 	}()
 	if fault := a.admit(&route, r); fault != nil {
@@ -97,7 +101,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		writeFault(answer, r, route.native(), fault)
 		return
 	}
-	r.Body = http.MaxBytesReader(answer, r.Body, route.bodyLimit())
+	if r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(answer, r.Body, route.bodyLimit())
+	}
 	r.Header.Set("Accept", route.accept)
 	route.serve(answer, r.WithContext(ctx))
 }
@@ -230,6 +236,7 @@ func (w *answer) WriteHeader(status int) {
 	if status == http.StatusOK && w.match != "" && matches(w.match, w.Header().Get("ETag")) {
 		status = http.StatusNotModified
 		w.Header().Del("Content-Type")
+		w.Header().Del("Content-Length")
 	}
 	w.status = status
 	if w.Header().Get(headerRevision) == "" {
