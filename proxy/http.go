@@ -39,6 +39,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/topics/{topic}/events", s.counted("/v1/topics/{topic}/events", s.postEvents))
 	mux.HandleFunc("POST /topics/{topic}", s.counted("/topics/{topic}", s.postV2))
 	mux.HandleFunc("POST /topics/{topic}/partitions/{partition}", s.counted("/topics/{topic}/partitions/{partition}", s.postV2))
+	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records", s.counted("/v3/clusters/{cluster}/topics/{topic}/records", s.postV3))
+	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records:batch", s.counted("/v3/clusters/{cluster}/topics/{topic}/records:batch", s.postV3Batch))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})

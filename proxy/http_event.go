@@ -20,7 +20,8 @@ import (
 type event struct {
 	value   []byte // nil is a tombstone
 	headers eventHeaders
-	fault   *result // it cannot even be judged: too large
+	at      time.Time // the producer's own timestamp; zero: when it is sent
+	fault   *result   // it cannot even be judged: too large
 }
 
 // eventHeaders are record headers. They implement validator.Headers.
@@ -181,7 +182,7 @@ func (f *front) decide(i int, e *event) (*kgo.Record, result) {
 		headers = append(slices.Clip(headers), kgo.RecordHeader{Key: headerInvalid, Value: []byte(v.mark())})
 	}
 	f.count(i, &v, int64(len(key)+len(e.value)))
-	record := &kgo.Record{Topic: f.plan.topic, Key: key, Value: e.value, Headers: headers}
+	record := &kgo.Record{Topic: f.plan.topic, Key: key, Value: e.value, Headers: headers, Timestamp: e.at}
 	if f.opts.partition >= 0 {
 		record.Context = context.WithValue(context.Background(), choiceKey{}, &choice{partition: int(f.opts.partition)})
 	}
@@ -219,7 +220,11 @@ func (f *front) invalid(i int, e *event, key []byte, v *verdict) (*kgo.Record, r
 	}
 	bad := badRecord{i, *v}
 	t := &tally{bad: []badRecord{bad}}
-	captives := []captive{capture(f.plan.topic, f.opts.partition, f.who, &bad, key, e.value, e.headers, time.Now())}
+	at := e.at
+	if at.IsZero() {
+		at = time.Now()
+	}
+	captives := []captive{capture(f.plan.topic, f.opts.partition, f.who, &bad, key, e.value, e.headers, at)}
 	switch {
 	case !diverts && f.opts.dryRun:
 		return nil, res
@@ -301,6 +306,8 @@ func (f *front) produced(res *result, r *kgo.Record, err error) {
 	res.Marked = false
 	res.Status, res.Error = http.StatusServiceUnavailable, "not produced: "+err.Error()
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		res.Error = "not produced: the brokers did not take it in time"
 	case errors.Is(err, kgo.ErrMaxBuffered):
 		res.Status = http.StatusTooManyRequests
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):

@@ -229,7 +229,9 @@ func (f *front) produce(r *http.Request, records []*kgo.Record, results []result
 			continue
 		}
 		wg.Add(1)
-		f.own.TryProduce(partitionContext(r.Context(), record), record, func(record *kgo.Record, err error) {
+		ctx, cancel := f.bounded(r.Context(), record)
+		f.own.TryProduce(ctx, record, func(record *kgo.Record, err error) {
+			cancel()
 			f.produced(&results[i], record, err)
 			wg.Done()
 		})

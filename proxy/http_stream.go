@@ -34,21 +34,27 @@ func (f *front) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	lines := make(chan chan result, MaxStreamInFlight)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer cancel() // nobody listens any more: stop reading
-		writeStream(w, control, lines)
-	}()
-	f.readStream(ctx, control, r.Body, lines)
-	close(lines)
-	<-done
+	converse(w, control, cancel, func(lines chan<- chan result) { f.readStream(ctx, control, r.Body, lines) })
 	return nil
 }
 
-// writeStream writes results as they come true, and flushes before it waits.
-func writeStream(w io.Writer, control *http.ResponseController, lines <-chan chan result) {
+// converse answers while read reads: each line, one answer, in order. read returns when it has nothing more to ask; cancel is
+// called when nobody listens any more.
+func converse[T any](w io.Writer, control *http.ResponseController, cancel func(), read func(lines chan<- chan T)) {
+	lines := make(chan chan T, MaxStreamInFlight)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		writeStream(w, control, lines)
+	}()
+	read(lines)
+	close(lines)
+	<-done
+}
+
+// writeStream writes answers as they come true, and flushes before it waits.
+func writeStream[T any](w io.Writer, control *http.ResponseController, lines <-chan chan T) {
 	enc := json.NewEncoder(w)
 	broken := false // the client is gone; what was begun is still waited for
 	flush := func() { broken = broken || control.Flush() != nil }
@@ -116,19 +122,22 @@ func (f *front) one(ctx context.Context, i int, line []byte, tooLong bool, slot 
 		slot <- res
 		return
 	}
-	f.own.Produce(partitionContext(context.WithoutCancel(ctx), record), record, func(record *kgo.Record, err error) {
+	sending, cancel := f.bounded(context.WithoutCancel(ctx), record)
+	f.own.Produce(sending, record, func(record *kgo.Record, err error) {
+		cancel()
 		f.srv.events.give(1)
 		f.produced(&res, record, err)
 		slot <- res
 	})
 }
 
-// partitionContext carries a record's chosen partition into the context that kgo gives the record.
-func partitionContext(ctx context.Context, r *kgo.Record) context.Context {
-	if r.Context == nil {
-		return ctx
+// bounded is the context for sending a record: it ends after produceTimeout, counted from now whatever the record's timestamp
+// is, and carries the partition that was chosen for it.
+func (f *front) bounded(ctx context.Context, r *kgo.Record) (context.Context, context.CancelFunc) {
+	if r.Context != nil {
+		ctx = context.WithValue(ctx, choiceKey{}, r.Context.Value(choiceKey{}))
 	}
-	return context.WithValue(ctx, choiceKey{}, r.Context.Value(choiceKey{}))
+	return context.WithTimeout(ctx, produceTimeout)
 }
 
 // readLine returns the next line without white space around it, as a copy; or that it was over MaxHTTPEventBytes, and

@@ -64,7 +64,6 @@ func (s *Server) clientOptions() []kgo.Opt {
 		kgo.ClientID("accord-proxy"),
 		kgo.ProducerLinger(0), // a single event must not wait for company
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
-		kgo.RecordDeliveryTimeout(produceTimeout),
 		kgo.UnknownTopicRetries(1),
 		kgo.MetadataMinAge(ownMetadataAge),
 		kgo.MaxBufferedRecords(MaxHTTPInFlight),

@@ -290,6 +290,8 @@ func (s *Server) confine(ctx context.Context, topic string, captives []captive) 
 		return err
 	}
 	q.make(ctx, own, topic)
+	ctx, cancel := context.WithTimeout(ctx, produceTimeout)
+	defer cancel()
 	var writing sync.WaitGroup
 	errs := make([]error, len(fresh))
 	for i, c := range fresh {
