@@ -2,14 +2,18 @@ package api_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// The registry client of franz-go, as it is used by people who know nothing of this registry.
+// The registry client of franz-go, as it is used by people who know nothing of this registry, over both stores.
 func TestFranzGoClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		subject string
@@ -19,12 +23,61 @@ func TestFranzGoClient(t *testing.T) {
 		"slash":   {subject: "a/b c"},
 		"context": {subject: "orders-value", options: []sr.ClientOpt{sr.DefaultSchemaContext(".team")}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			client, err := sr.NewClient(append(c.options, sr.URLs("http://"+serve(t)))...)
+		for _, b := range backends {
+			t.Run(name+"/"+b.name, func(t *testing.T) {
+				t.Parallel()
+				client, err := sr.NewClient(append(c.options, sr.URLs("http://"+registryOn(t, b.open(t))))...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				drive(t, client, c.subject)
+			})
+		}
+	}
+}
+
+// What franz-go's Serde frames goes through the gate into a topic and comes back; what does not fit does not.
+func TestFranzGoSerde(t *testing.T) {
+	type order struct {
+		ID string `json:"id"`
+	}
+	for _, b := range backends {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			registry, topic := "http://"+registryOn(t, b.open(t)), "franz-go-"+b.name+"-"+rand.Text()
+			client, err := sr.NewClient(sr.URLs(registry))
 			if err != nil {
 				t.Fatal(err)
 			}
-			drive(t, client, c.subject)
+			ctx := t.Context()
+			schema, err := client.CreateSchema(ctx, topic+"-value", sr.Schema{Type: sr.TypeJSON, Schema: `{"type":"object","properties":{"id":{"type":"string","minLength":1}},"required":["id"]}`})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var serde sr.Serde
+			serde.Register(schema.ID, order{}, sr.EncodeFn(json.Marshal), sr.DecodeFn(json.Unmarshal))
+			kafka, err := kgo.NewClient(kgo.SeedBrokers(gate(t, registry, topic)), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer kafka.Close()
+			send := func(o order) error {
+				return kafka.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: serde.MustEncode(o)}).FirstErr()
+			}
+			if err := send(order{"o-1"}); err != nil {
+				t.Fatalf("produce: %v", err)
+			}
+			if err := send(order{""}); !errors.Is(err, kerr.InvalidRecord) {
+				t.Errorf("produce an invalid event = %v, want %v", err, kerr.InvalidRecord)
+			}
+			records := kafka.PollFetches(ctx).Records()
+			if len(records) != 1 {
+				t.Fatalf("read %d records, want 1", len(records))
+			}
+			var got order
+			if err := serde.Decode(records[0].Value, &got); err != nil || got.ID != "o-1" {
+				t.Errorf("Decode = %+v, %v", got, err)
+			}
 		})
 	}
 }
@@ -66,6 +119,33 @@ func drive(t *testing.T, client *sr.Client, subject string) {
 	must("LookupSchema", err)
 	if found.Version != 2 || found.Schema.Schema != v2.Schema {
 		t.Errorf("LookupSchema = %+v", found)
+	}
+	versions, err := client.SchemaVersionsByID(ctx, second.ID)
+	must("SchemaVersionsByID", err)
+	if len(versions) != 1 || versions[0].Version != 2 {
+		t.Errorf("SchemaVersionsByID = %+v", versions)
+	}
+	all, err := client.AllSchemas(ctx)
+	must("AllSchemas", err)
+	if len(all) != 2 {
+		t.Errorf("AllSchemas = %+v", all)
+	}
+	referrer, err := client.CreateSchema(ctx, "referrer", sr.Schema{
+		Type: sr.TypeJSON, Schema: `{"$ref":"first.json"}`, References: []sr.SchemaReference{{Name: "first.json", Subject: subject, Version: 1}},
+	})
+	must("CreateSchema(reference)", err)
+	referrers, err := client.SchemaReferences(ctx, subject, 1)
+	must("SchemaReferences", err)
+	if len(referrers) != 1 || referrers[0].ID != referrer.ID {
+		t.Errorf("SchemaReferences = %+v, want ID %d", referrers, referrer.ID)
+	}
+	_, err = client.DeleteSubject(ctx, subject, sr.SoftDelete)
+	if e, ok := errors.AsType[*sr.ResponseError](err); !ok || e.ErrorCode != 42206 {
+		t.Errorf("DeleteSubject(referenced) = %v, want 42206", err)
+	}
+	for _, how := range []sr.DeleteHow{sr.SoftDelete, sr.HardDelete} {
+		_, err := client.DeleteSubject(ctx, "referrer", how)
+		must("DeleteSubject(referrer)", err)
 	}
 	check, err := client.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, -1, bad)
 	must("CheckCompatibility", err)
