@@ -18,6 +18,9 @@ type contextInput struct {
 	Context string `path:"context" doc:"Context" example:".team"`
 }
 
+// root is what / says.
+type root struct{}
+
 // clusterBody names the clusters, as Confluent's clients ask.
 type clusterBody struct {
 	Scope clusterScope `json:"scope"`
@@ -47,7 +50,7 @@ type associationInput struct {
 func (a *API) confluentCluster() {
 	add(a, route{
 		method: http.MethodGet, path: "/", id: "getRoot", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "Say that a registry is here", answer: `{}`,
-	}, func(context.Context, *none, *none) (struct{}, error) { return struct{}{}, nil })
+	}, func(context.Context, *none, *none) (root, error) { return root{}, nil })
 	add(a, route{
 		method: http.MethodGet, path: "/contexts", id: "listContexts", needs: somewhere(catalog.Reader), tag: tagContexts, summary: "List contexts", answer: `[".",".team"]`,
 	}, a.listContexts)

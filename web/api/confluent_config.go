@@ -117,6 +117,11 @@ type subjectScopeInput struct {
 	Inherit flag   `query:"defaultToGlobal" doc:"What holds there, not only what the subject says itself"`
 }
 
+// scopeOnlyInput names a subject, or a context, and asks nothing else.
+type scopeOnlyInput struct {
+	Subject string `path:"subject" doc:"Subject; :.context: is a context as a whole" example:"orders.OrderPlaced"`
+}
+
 const exampleConfig = `{"compatibilityLevel":"FULL"}`
 
 // confluentConfig serves /config.
@@ -143,7 +148,7 @@ func (a *API) confluentConfig() {
 		method: http.MethodPut, path: "/config/{subject}", id: "putSubjectConfig", needs: on(catalog.Developer), tag: tagConfig, summary: "Change the configuration of a subject",
 		about:   "The subject need not be there yet. Members that are absent stay as they are, null clears.",
 		request: `{"compatibility":"FULL"}`, answer: `{"compatibility":"FULL"}`, codes: []int{42203, 42205, 42208},
-	}, func(ctx context.Context, in *subjectScopeInput, b *configChange) (configChange, error) {
+	}, func(ctx context.Context, in *scopeOnlyInput, b *configChange) (configChange, error) {
 		return a.putConfig(ctx, in.Subject, b)
 	})
 	add(a, route{
@@ -153,7 +158,7 @@ func (a *API) confluentConfig() {
 	add(a, route{
 		method: http.MethodDelete, path: "/config/{subject}", id: "deleteSubjectConfig", needs: on(catalog.Developer), tag: tagConfig, summary: "Forget the configuration of a subject",
 		about: "Answers what it was.", answer: exampleConfig, codes: []int{40401, 42205, 42208},
-	}, func(ctx context.Context, in *subjectScopeInput, _ *none) (configBody, error) {
+	}, func(ctx context.Context, in *scopeOnlyInput, _ *none) (configBody, error) {
 		return a.deleteConfig(ctx, in.Subject)
 	})
 }

@@ -66,6 +66,10 @@ type guidInput struct {
 	Format string `query:"format" doc:"Changes nothing for JSON"`
 }
 
+type guidOnlyInput struct {
+	GUID string `path:"guid" doc:"GUID" example:"2a3f2b0e-6a57-3f4e-9c0b-0d8f6f0c1a55"`
+}
+
 type schemasInput struct {
 	Prefix      string `query:"subjectPrefix" doc:"Beginning of the subjects; :*: means all contexts and is the default" example:"orders."`
 	Deleted     flag   `query:"deleted" doc:"Soft-deleted versions as well"`
@@ -246,7 +250,7 @@ func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (fini
 	return a.schemaAnswer(ctx, catalog.Key{GUID: guid})
 }
 
-func (a *API) getIDsByGUID(ctx context.Context, in *guidInput, _ *none) ([]contextID, error) {
+func (a *API) getIDsByGUID(ctx context.Context, in *guidOnlyInput, _ *none) ([]contextID, error) {
 	guid, err := guidOf(in.GUID)
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ type putLensInput struct {
 
 const (
 	exampleLens   = `{"from":2,"ops":[{"op":"move","from":"/total","to":"/amount"}]}`
-	exampleReport = `{"up":{"proved":"proved"},"down":{"proved":"proved"},"chain":{},"inferred":[],"lost":{},"seed":"1","rev":1,"took_ms":3}`
+	exampleReport = `{"up":{"verdict":"tested","samples":200},"down":{"verdict":"tested","samples":200},"chain":{},"inferred":[],"lost":{"up":[],"down":[]},"seed":"1","rev":1,"took_ms":3}`
 )
 
 // nativeLenses serves lenses and what they do to events.
