@@ -1,15 +1,12 @@
 package compat
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
 
 	"github.com/accordhq/accord/validator"
 )
-
-type jsonText = json.RawMessage
 
 func (w *confluentWalk) objects(f *confluentFound, old, next *validator.Node) {
 	w.required(f, old, next)

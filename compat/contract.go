@@ -3,431 +3,538 @@ package compat
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/accordhq/accord/validator"
 )
 
-// Limits of a contract.
-const (
-	MaxReads         = 500    // addresses
-	MaxContractNodes = 10_000 // schemas of the document that a contract is
-)
-
-// Read is one address that a consumer uses: a JSON Pointer into the event in which * stands for every element of an
-// array or every member of an object. Optional: the consumer copes when it is absent.
+// Read is one address that a consumer uses: a JSON Pointer into an event in which * stands for any item of an array or
+// any member of an object and a number for an item; "" is the whole event. Optional says that the consumer copes when it
+// is absent.
 type Read struct {
-	At       string
+	Address  string
 	Optional bool
 }
 
-// AddressError says that a schema has no place at an address.
+// MaxReads bounds the addresses of one contract.
+const MaxReads = 500
+
+// AddressError names an address that a schema does not have.
 type AddressError struct{ Address string }
 
 func (e *AddressError) Error() string {
-	return fmt.Sprintf("address %q: the schema has no such place", e.Address)
+	return fmt.Sprintf("the schema has no place %q in an event", e.Address)
 }
 
-// Contract is what a consumer relies on: the schema of the version it was built for, weakened to the addresses that it
-// reads. Every event of s is one of the contract. nil reads means everything, without addresses it is the schema true.
-// strict: names that the schema does not have are still refused. An enum marked x-accord-extensible becomes its type.
-// The errors are *AddressError, *LimitError, and the validator's if the result is over a limit of its own.
-func Contract(s *validator.Schema, reads []Read, strict bool) (*Schema, error) {
+// Contract is the schema of what a consumer relies on: s, restricted to the addresses that it reads. It accepts every
+// event that s accepts, and does not look at anything that is not read, so that whatever breaks it breaks the consumer:
+// Contains(next, contract) asks that. nil reads are everything, none give a schema that accepts everything. With strict the consumer also
+// refuses members that s does not know: closed objects stay closed, and sizes and propertyNames stay; unread names may
+// then hold anything.
+//
+// On the way to a read address a schema keeps its type, what it says of read names and items, required for what is not
+// Optional, and combinators branch by branch (oneOf as anyOf, with the value that tells branches apart); below it the
+// schema stays whole, but for enums marked x-accord-extensible, which become their types. Errors: *AddressError,
+// *LimitError (MaxReads, MaxContractNodes), or one about a dynamic reference with several targets.
+func Contract(s *Schema, reads []Read, strict bool) (*Schema, error) {
 	if len(reads) > MaxReads {
 		return nil, &LimitError{Limit: "MaxReads", Value: len(reads), Max: MaxReads}
 	}
-	c := &contract{strict: strict, names: map[contractKey]string{}, defs: map[string]any{}, unions: map[[2]*reading]*reading{}, alone: map[string]*reading{}}
-	c.moving = moves(s.Root(), map[*validator.Node]bool{})
-	root := &reading{}
-	if reads == nil {
-		root.here, root.need = true, true
-	}
+	root := s.source.Root()
+	want := &reading{here: reads == nil, needed: reads == nil}
 	for _, r := range reads {
-		steps, ok := stepsOf(r.At)
-		if !ok || !hasPlace(s.Root(), steps, map[placeKey]bool{}) {
-			return nil, &AddressError{r.At}
+		path, err := addressPath(r.Address)
+		if err != nil {
+			return nil, err
 		}
-		root.add(steps, !r.Optional)
+		if !reachable(root, path) {
+			return nil, &AddressError{r.Address}
+		}
+		want.add(path, !r.Optional)
 	}
-	body := c.at(s.Root(), root)
-	if c.err != nil {
-		return nil, c.err
-	}
-	doc := map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": []any{body}}
-	if len(c.defs) > 0 {
-		doc["$defs"] = c.defs
-	}
-	text, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := validator.Compile(validator.Document{Text: text}, validator.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("the contract: %w", err)
-	}
-	return Compile(compiled)
+	c := &contracting{deriver: newDeriver(root), strict: strict}
+	return c.compile(root, c.restrict(root, want), nil)
 }
 
-// contractKey is a schema restricted to what is read below it; fixed: enums stay closed, because a weaker schema there
-// would make a stronger one above.
-type contractKey struct {
-	node  *validator.Node
-	read  *reading
-	fixed bool
+// addressPath splits an address into its names. Segments that begin with ~ and a letter are places that only schemas
+// have, and nothing that can be read.
+func addressPath(address string) ([]string, error) {
+	if address == "" {
+		return nil, nil
+	}
+	if address[0] != '/' {
+		return nil, &AddressError{address}
+	}
+	path := strings.Split(address[1:], "/")
+	for i, token := range path {
+		for j := range len(token) {
+			if token[j] == '~' && (j+1 == len(token) || token[j+1] != '0' && token[j+1] != '1') {
+				return nil, &AddressError{address}
+			}
+		}
+		path[i] = unescape(token)
+	}
+	return path, nil
 }
 
-// contract writes the document.
-type contract struct {
+// reading is what is still to be read from a place on: the place itself, or what is below it.
+type reading struct {
+	here   bool
+	needed bool // some read through here is not optional
+	any    *reading
+	names  map[string]*reading
+}
+
+func (r *reading) add(path []string, needed bool) {
+	r.needed = r.needed || needed
+	if len(path) == 0 {
+		r.here = true
+		return
+	}
+	if path[0] == "*" {
+		if r.any == nil {
+			r.any = &reading{}
+		}
+		r.any.add(path[1:], needed)
+		return
+	}
+	if r.names == nil {
+		r.names = map[string]*reading{}
+	}
+	if r.names[path[0]] == nil {
+		r.names[path[0]] = &reading{}
+	}
+	r.names[path[0]].add(path[1:], needed)
+}
+
+func (r *reading) empty() bool { return r == nil || !r.here && r.any == nil && len(r.names) == 0 }
+
+// of is what is read of a member or an item: by its name, and as any.
+func (r *reading) of(name string) *reading {
+	return r.names[name].with(r.any)
+}
+
+// with is both together.
+func (r *reading) with(o *reading) *reading {
+	if r == nil {
+		return o
+	}
+	if o == nil {
+		return r
+	}
+	out := &reading{here: r.here || o.here, needed: r.needed || o.needed, any: r.any.with(o.any), names: map[string]*reading{}}
+	for _, name := range union(sortedKeys(r.names), sortedKeys(o.names)) {
+		out.names[name] = r.names[name].with(o.names[name])
+	}
+	return out
+}
+
+// key is the same for readings of the same.
+func (r *reading) key() string {
+	if r == nil {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%t%t", r.here, r.needed)
+	if r.any != nil {
+		b.WriteString("*(" + r.any.key() + ")")
+	}
+	for _, name := range sortedKeys(r.names) {
+		b.WriteString(strconv.Quote(name) + "(" + r.names[name].key() + ")")
+	}
+	return b.String()
+}
+
+type contracting struct {
+	*deriver
 	strict bool
-	names  map[contractKey]string
-	defs   map[string]any
-	unions map[[2]*reading]*reading
-	alone  map[string]*reading
-	// moving is set if a dynamic reference was left out somewhere: what unevaluated… of any node above it would refuse
-	// is not known then, and it is left out too.
-	moving bool
-	err    error
 }
 
-// everything reads a place whole.
-var everything = &reading{here: true, need: true}
-
-// at is the schema for a node restricted to what is read, as JSON: true, false, or a $ref to a definition.
-func (c *contract) at(n *validator.Node, read *reading) any {
+// restrict writes what is left of a node.
+func (c *contracting) restrict(n *validator.Node, r *reading) any {
 	switch {
-	case n == nil || read.nothing():
+	case r.empty():
 		return true
-	case read.here:
-		read = everything
+	case r.here:
+		return c.whole(n, true)
+	case n.Always != nil:
+		return *n.Always
 	}
-	return c.define(contractKey{n, read, false})
+	return c.define(derivedKey{n, "reads " + r.key()}, func() any { return c.kept(n, r) })
 }
 
-// whole is the schema for a node as it stands, enums included.
-func (c *contract) whole(n *validator.Node) any { return c.define(contractKey{n, everything, true}) }
-
-func (c *contract) define(k contractKey) any {
-	if k.node.Always != nil {
-		return *k.node.Always
-	}
-	name, known := c.names[k]
-	if !known {
-		if len(c.names) >= MaxContractNodes {
-			c.err = &LimitError{Limit: "MaxContractNodes", Value: len(c.names) + 1, Max: MaxContractNodes, Pointer: k.node.Pointer}
-			return true
+// kept writes the keywords that are left of a node on the way to what is read.
+func (c *contracting) kept(n *validator.Node, r *reading) any {
+	m := map[string]any{}
+	for _, target := range []*validator.Node{n.Ref, c.dynamic(n)} {
+		if target != nil {
+			appendAll(m, []any{c.restrict(target, r)})
 		}
-		name = "d" + strconv.Itoa(len(c.names))
-		c.names[k] = name
-		var body any
-		if k.read.here {
-			body = c.keep(k.node, k.fixed)
-		} else {
-			body = c.restrict(k.node, k.read)
-		}
-		if m, ok := body.(map[string]any); ok && len(m) == 0 {
-			body = true
-		}
-		c.defs[name] = body
 	}
-	if always, ok := c.defs[name].(bool); ok { // not yet there while it is being made: a recursion
-		return always
+	if n.Ref != nil && n.Draft <= validator.Draft7 {
+		return m
 	}
-	return map[string]any{"$ref": "#/$defs/" + name}
+	if words := typeWords(n.Types); len(words) > 0 {
+		m["type"] = words
+	}
+	c.keepObject(m, n, r)
+	c.keepArray(m, n, r)
+	for _, b := range n.AllOf {
+		appendAll(m, []any{c.restrict(b, r)})
+	}
+	c.keepUnion(m, n.AnyOf, r)
+	c.keepUnion(m, n.OneOf, r)
+	if n.If != nil {
+		m["if"] = c.whole(n.If, false)
+		if n.Then != nil {
+			m["then"] = c.restrict(n.Then, r)
+		}
+		if n.Else != nil {
+			m["else"] = c.restrict(n.Else, r)
+		}
+	}
+	if n.Not != nil && covered(n.Not, r, 0) {
+		m["not"] = c.whole(n.Not, false)
+	}
+	return m
 }
 
-// keep writes a node with all that it asserts.
-func (c *contract) keep(n *validator.Node, fixed bool) map[string]any {
-	out := map[string]any{}
-	sub := func(n *validator.Node) any {
-		if fixed {
-			return c.whole(n)
-		}
-		return c.at(n, everything)
+// keepUnion keeps a union branch by branch, unless one of them takes everything.
+func (c *contracting) keepUnion(m map[string]any, branches []*validator.Node, r *reading) {
+	if len(branches) == 0 {
+		return
 	}
-	list := func(nodes []*validator.Node, sub func(*validator.Node) any) []any {
-		all := make([]any, len(nodes))
-		for i, n := range nodes {
-			all[i] = sub(n)
-		}
-		return all
-	}
-	one := func(keyword string, n *validator.Node, sub func(*validator.Node) any) {
-		if n != nil {
-			out[keyword] = sub(n)
+	told := r
+	if slices.ContainsFunc(branches, func(b *validator.Node) bool { return touched(b, r) }) {
+		for _, name := range discriminators(branches) {
+			told = told.with(&reading{names: map[string]*reading{name: {here: true, needed: true}}})
 		}
 	}
-	keepTypes(out, n.Types)
-	switch {
-	case n.Enum != nil && !fixed && extensible(n):
-		if t := typesOf(n.Enum); n.Types == 0 && t != 0 {
-			keepTypes(out, t)
-		}
-	case n.Enum != nil:
-		all := make([]json.RawMessage, len(n.Enum))
-		for i, v := range n.Enum {
-			all[i] = v
-		}
-		if len(all) == 0 {
-			out["not"] = true // no value is one of none
-			return out
-		}
-		out["enum"] = all
-	}
-	if n.Const != nil {
-		out["const"] = json.RawMessage(n.Const)
-	}
-	keepNumbers(out, n)
-	keepStrings(out, n)
-	if len(n.AllOf) > 0 {
-		out["allOf"] = list(n.AllOf, sub)
-	}
-	refs := []any{}
-	for _, ref := range []*validator.Node{n.Ref, n.DynamicRef} {
-		if ref != nil && (ref != n.DynamicRef || n.DynamicName == nil) {
-			refs = append(refs, sub(ref))
-		}
-	}
-	if len(refs) > 0 {
-		all, _ := out["allOf"].([]any)
-		out["allOf"] = append(all, refs...)
-	}
-	if len(n.AnyOf) > 0 {
-		out["anyOf"] = list(n.AnyOf, sub)
-	}
-	switch {
-	case len(n.OneOf) > 0 && !fixed && slices.ContainsFunc(n.OneOf, func(b *validator.Node) bool { return opens(b, map[*validator.Node]bool{}) }):
-		addAnyOf(out, list(n.OneOf, sub)) // weaker branches may overlap
-	case len(n.OneOf) > 0:
-		out["oneOf"] = list(n.OneOf, c.whole)
-	}
-	one("if", n.If, c.whole)
-	one("then", n.Then, sub)
-	one("else", n.Else, sub)
-	one("not", n.Not, c.whole)
-	if len(n.PrefixItems) > 0 {
-		out["prefixItems"] = list(n.PrefixItems, sub)
-	}
-	one("items", n.Items, sub)
-	keepCount(out, "minItems", n.MinItems)
-	keepCount(out, "maxItems", n.MaxItems)
-	if n.UniqueItems {
-		out["uniqueItems"] = true
-	}
-	if n.Contains != nil {
-		out["contains"] = c.whole(n.Contains)
-		out["minContains"] = n.MinContains
-		keepCount(out, "maxContains", n.MaxContains)
-	}
-	properties := func(keyword string, list []validator.Property) {
-		if len(list) == 0 {
+	var kept []any
+	for _, b := range branches {
+		if b.Always != nil && *b.Always && !c.strict { // a strict consumer counts what the others evaluate
 			return
 		}
-		all := map[string]any{}
-		for _, p := range list {
-			all[p.Name] = sub(p.Schema)
-		}
-		out[keyword] = all
+		kept = append(kept, c.restrict(b, told))
 	}
-	properties("properties", n.Properties)
-	properties("patternProperties", n.PatternProperties)
-	properties("dependentSchemas", n.DependentSchemas)
-	one("additionalProperties", n.AdditionalProperties, sub)
-	one("propertyNames", n.PropertyNames, c.whole)
-	keepCount(out, "minProperties", n.MinProperties)
-	keepCount(out, "maxProperties", n.MaxProperties)
-	if len(n.Required) > 0 {
-		out["required"] = n.Required
-	}
-	if len(n.DependentRequired) > 0 {
-		all := map[string]any{}
-		for _, d := range n.DependentRequired {
-			all[d.Name] = d.Required
-		}
-		out["dependentRequired"] = all
-	}
-	if !c.moving {
-		one("unevaluatedItems", n.UnevaluatedItems, sub)
-		one("unevaluatedProperties", n.UnevaluatedProperties, sub)
-	}
-	return out
+	appendAll(m, []any{map[string]any{"anyOf": kept}})
 }
 
-// restrict writes of a node what is about the places that are read.
-func (c *contract) restrict(n *validator.Node, read *reading) map[string]any {
-	out := map[string]any{}
-	keepTypes(out, n.Types)
-	c.members(out, n, read)
-	c.elements(out, n, read)
-	all := []any{}
-	for _, b := range append(slices.Clone(n.AllOf), n.Ref) {
-		if s := c.at(b, read); s != true {
-			all = append(all, s)
+// touched says whether a branch speaks of anything that is read.
+func touched(b *validator.Node, r *reading) bool {
+	tokens := sortedKeys(r.names)
+	if r.any != nil {
+		tokens = append(tokens, "*")
+	}
+	for _, p := range inPlace(b) {
+		for _, token := range tokens {
+			if len(below(p, token)) > 0 || slices.Contains(p.Required, token) {
+				return true
+			}
 		}
 	}
-	if n.DynamicRef != nil && n.DynamicName == nil {
-		all = append(all, c.at(n.DynamicRef, read))
-	}
-	if len(all) > 0 {
-		out["allOf"] = all
-	}
-	for _, branches := range [][]*validator.Node{n.AnyOf, n.OneOf} {
-		if len(branches) == 0 {
-			continue
-		}
-		below := c.telling(branches, read)
-		list := make([]any, len(branches))
-		for i, b := range branches {
-			list[i] = c.at(b, below)
-		}
-		if !slices.Contains(list, any(true)) {
-			addAnyOf(out, list)
-		}
-	}
-	if n.If != nil {
-		then, otherwise := c.at(n.Then, read), c.at(n.Else, read)
-		if then != true || otherwise != true {
-			out["if"], out["then"], out["else"] = c.whole(n.If), then, otherwise
-		}
-	}
-	if n.Not != nil && mentions(n.Not, read) {
-		out["not"] = c.whole(n.Not)
-	}
-	return out
+	return false
 }
 
-// members writes what an object's members that are read must be.
-func (c *contract) members(out map[string]any, n *validator.Node, read *reading) {
+// discriminators are the names that have one of few values in every branch, and different ones.
+func discriminators(branches []*validator.Node) []string {
+	if len(branches) < 2 {
+		return nil
+	}
+	values := func(n *validator.Node, name string) [][]byte {
+		for _, p := range inPlaceFirm(n) {
+			for _, m := range p.Properties {
+				if m.Name == name && m.Schema.Const != nil {
+					return [][]byte{m.Schema.Const}
+				}
+				if m.Name == name && m.Schema.Enum != nil && !extensible(m.Schema) {
+					return m.Schema.Enum
+				}
+			}
+		}
+		return nil
+	}
+	var names []string
+	for _, p := range inPlaceFirm(branches[0]) {
+		for _, m := range p.Properties {
+			if !slices.Contains(names, m.Name) {
+				names = append(names, m.Name)
+			}
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		taken := map[string]bool{}
+		for _, b := range branches {
+			list := values(b, name)
+			if len(list) == 0 {
+				return true
+			}
+			for _, v := range list {
+				if taken[string(v)] {
+					return true
+				}
+			}
+			for _, v := range list {
+				taken[string(v)] = true
+			}
+		}
+		return false
+	})
+}
+
+// covered says whether a schema mentions nothing but what is read.
+func covered(n *validator.Node, r *reading, depth int) bool {
+	if n.Always != nil || r != nil && r.here {
+		return true
+	}
+	if r.empty() || depth > maxDiffDepth {
+		return false
+	}
+	m := members(n.Raw)
+	for k := range m {
+		if assertions[k] && !slices.Contains([]string{"type", "properties", "required", "allOf", "anyOf", "oneOf", "not", "$defs", "definitions"}, k) {
+			return false
+		}
+	}
+	for _, p := range n.Properties {
+		if !covered(p.Schema, r.of(p.Name), depth+1) {
+			return false
+		}
+	}
+	for _, name := range n.Required {
+		if r.of(name).empty() {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(slices.Concat(n.AllOf, n.AnyOf, n.OneOf), func(b *validator.Node) bool { return !covered(b, r, depth+1) }) &&
+		(n.Not == nil || covered(n.Not, r, depth+1))
+}
+
+// conjunction is true, the one schema, or an allOf.
+func conjunction(list []any) any {
+	list = slices.DeleteFunc(list, func(s any) bool { return s == true })
+	switch len(list) {
+	case 0:
+		return true
+	case 1:
+		return list[0]
+	}
+	return map[string]any{"allOf": list}
+}
+
+func (c *contracting) keepObject(m map[string]any, n *validator.Node, r *reading) {
 	properties, patterns := map[string]any{}, map[string]any{}
-	each := read.next["*"]
-	for _, name := range sortedKeys(read.next) {
-		if name == "*" {
-			continue
-		}
-		all := []any{}
-		for _, m := range memberSchemas(n, name) {
-			if s := c.at(m, c.union(read.next[name], each)); s != true {
-				all = append(all, s)
-			}
-		}
-		if len(all) > 0 {
-			properties[name] = map[string]any{"allOf": all}
-		}
-	}
-	if c.strict || each != nil {
+	if r.any != nil || c.strict {
 		for _, p := range n.Properties {
-			if properties[p.Name] == nil {
-				properties[p.Name] = c.at(p.Schema, each)
-			}
+			properties[p.Name] = c.restrict(p.Schema, r.of(p.Name))
 		}
 		for _, p := range n.PatternProperties {
-			patterns[p.Name] = c.at(p.Schema, each)
+			patterns[p.Name] = c.restrict(p.Schema, r.any)
 		}
-		if more := n.AdditionalProperties; more != nil {
-			closed := more.Always != nil && !*more.Always
-			if s := c.at(more, each); closed && c.strict {
-				out["additionalProperties"] = false
-			} else if !closed && s != true {
-				out["additionalProperties"] = s
-			}
+	}
+	for _, name := range sortedKeys(r.names) {
+		var all []any
+		for _, s := range memberSchemas(n, name) {
+			all = append(all, c.restrict(s, r.of(name)))
+		}
+		if len(all) > 0 {
+			properties[name] = conjunction(all)
+		}
+	}
+	for name, s := range properties {
+		if s == true && !c.strict && r.any == nil { // beside additionalProperties a name must stay
+			delete(properties, name)
 		}
 	}
 	if len(properties) > 0 {
-		out["properties"] = properties
+		m["properties"] = properties
 	}
 	if len(patterns) > 0 {
-		out["patternProperties"] = patterns
+		m["patternProperties"] = patterns
 	}
-	isRead := func(name string) bool { return read.next[name] != nil && read.next[name].need }
-	if required := slices.DeleteFunc(slices.Clone(n.Required), func(name string) bool { return !isRead(name) }); len(required) > 0 {
-		out["required"] = required
-	}
-	dependent := map[string]any{}
-	for _, d := range n.DependentRequired {
-		if required := slices.DeleteFunc(slices.Clone(d.Required), func(name string) bool { return !isRead(name) }); read.next[d.Name] != nil && len(required) > 0 {
-			dependent[d.Name] = required
+	var required []string
+	for _, name := range n.Required {
+		if w := r.names[name]; w != nil && w.needed {
+			required = append(required, name)
 		}
 	}
-	if len(dependent) > 0 {
-		out["dependentRequired"] = dependent
+	if len(required) > 0 {
+		m["required"] = required
 	}
-	schemas := map[string]any{}
+	dependent, schemas := map[string][]string{}, map[string]any{}
+	for _, d := range n.DependentRequired {
+		if r.of(d.Name).empty() {
+			continue
+		}
+		for _, name := range d.Required {
+			if w := r.names[name]; w != nil && w.needed {
+				dependent[d.Name] = append(dependent[d.Name], name)
+			}
+		}
+	}
 	for _, d := range n.DependentSchemas {
-		if s := c.at(d.Schema, read); read.next[d.Name] != nil && s != true {
+		if s := c.restrict(d.Schema, r); c.strict || !r.of(d.Name).empty() {
 			schemas[d.Name] = s
 		}
 	}
-	if len(schemas) > 0 {
-		out["dependentSchemas"] = schemas
+	setDependencies(m, n, dependent, schemas)
+	c.keepClosed(m, n, r)
+}
+
+// keepClosed writes what holds for names that are not listed, and what only a strict consumer asks of the object.
+func (c *contracting) keepClosed(m map[string]any, n *validator.Node, r *reading) {
+	if a := n.AdditionalProperties; a != nil {
+		closed := a.Always != nil && !*a.Always
+		switch {
+		case closed && c.strict:
+			m["additionalProperties"] = false
+		case closed:
+		case r.any != nil:
+			m["additionalProperties"] = c.restrict(a, r.any)
+		case c.strict:
+			m["additionalProperties"] = true // what it evaluates stays evaluated
+		}
 	}
-	if c.strict {
-		if n.PropertyNames != nil {
-			out["propertyNames"] = c.whole(n.PropertyNames)
-		}
-		keepCount(out, "minProperties", n.MinProperties)
-		keepCount(out, "maxProperties", n.MaxProperties)
-		if closed := n.UnevaluatedProperties; closed != nil && closed.Always != nil && !*closed.Always && len(besides(n)) == 0 && n.AdditionalProperties == nil {
-			out["additionalProperties"] = false // nothing beside it evaluates anything
-		}
+	if !c.strict {
+		return
+	}
+	if n.MinProperties > 0 {
+		m["minProperties"] = n.MinProperties
+	}
+	if n.MaxProperties >= 0 {
+		m["maxProperties"] = n.MaxProperties
+	}
+	if n.PropertyNames != nil {
+		m["propertyNames"] = c.whole(n.PropertyNames, true)
+	}
+	if u := n.UnevaluatedProperties; u != nil {
+		m["unevaluatedProperties"] = u.Always == nil || *u.Always // a schema evaluates whatever it lets in
 	}
 }
 
-// memberSchemas are the schemas that apply to a member with a name.
-func memberSchemas(n *validator.Node, name string) (list []*validator.Node) {
+// memberSchemas are the schemas that a node lays on a member: by name, by pattern, else as another one.
+func memberSchemas(n *validator.Node, name string) (out []*validator.Node) {
 	for _, p := range n.Properties {
 		if p.Name == name {
-			list = append(list, p.Schema)
+			out = append(out, p.Schema)
 		}
 	}
 	for _, p := range n.PatternProperties {
-		if matches(p.Name, name) {
-			list = append(list, p.Schema)
+		if re, err := regexp.Compile(p.Name); err == nil && re.MatchString(name) {
+			out = append(out, p.Schema)
 		}
 	}
-	if len(list) == 0 && n.AdditionalProperties != nil {
-		list = append(list, n.AdditionalProperties)
+	if len(out) == 0 && n.AdditionalProperties != nil {
+		out = append(out, n.AdditionalProperties)
 	}
-	return list
+	return out
 }
 
-// elements writes what an array's elements that are read must be.
-func (c *contract) elements(out map[string]any, n *validator.Node, read *reading) {
-	each := read.next["*"]
-	highest := -1
-	for step := range read.next {
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < MaxReads {
-			highest = max(highest, i)
+func (c *contracting) keepArray(m map[string]any, n *validator.Node, r *reading) {
+	last := -1
+	for name := range r.names {
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < MaxReads {
+			last = max(last, i)
 		}
 	}
-	if each == nil && highest < 0 {
+	if r.any == nil && last < 0 {
 		return
 	}
-	prefix := []any{}
-	for i := range max(len(n.PrefixItems), highest+1) {
+	if n.MinItems > 0 {
+		m["minItems"] = n.MinItems
+	}
+	if n.MaxItems >= 0 {
+		m["maxItems"] = n.MaxItems
+	}
+	var prefix []any
+	for i := range max(len(n.PrefixItems), last+1) {
+		if r.any == nil && i > last {
+			break
+		}
 		at := n.Items
 		if i < len(n.PrefixItems) {
 			at = n.PrefixItems[i]
 		}
-		prefix = append(prefix, c.at(at, c.union(read.next[strconv.Itoa(i)], each)))
+		item := any(true)
+		if at != nil {
+			item = c.restrict(at, r.of(strconv.Itoa(i)))
+		}
+		prefix = append(prefix, item)
 	}
-	if len(prefix) > 0 {
-		out["prefixItems"] = prefix
+	var rest any
+	if n.Items != nil && r.any != nil {
+		rest = c.restrict(n.Items, r.any)
 	}
-	if s := c.at(n.Items, each); s != true {
-		out["items"] = s
-	}
-	keepCount(out, "minItems", n.MinItems)
-	keepCount(out, "maxItems", n.MaxItems)
+	setItems(m, n, prefix, rest)
 }
 
-// mentions says whether a schema under not speaks only of members that are read whole.
-func mentions(n *validator.Node, read *reading) bool {
-	if n.Always != nil || len(besides(n)) > 0 || n.Not != nil || n.If != nil || n.Items != nil || n.Contains != nil || len(n.PrefixItems) > 0 ||
-		n.Enum != nil || n.Const != nil || n.AdditionalProperties != nil || n.PropertyNames != nil || len(n.PatternProperties) > 0 ||
-		len(n.DependentRequired) > 0 || n.MinProperties >= 0 || n.MaxProperties >= 0 || n.UnevaluatedProperties != nil || n.UnevaluatedItems != nil {
-		return false
+// reachable says whether some schema speaks of an address.
+func reachable(root *validator.Node, path []string) bool {
+	at := inPlace(root)
+	for _, token := range path {
+		var next []*validator.Node
+		seen := map[*validator.Node]bool{}
+		for _, n := range at {
+			for _, child := range below(n, token) {
+				for _, p := range inPlace(child) {
+					if !seen[p] {
+						seen[p] = true
+						next = append(next, p)
+					}
+				}
+			}
+		}
+		if at = next; len(at) == 0 {
+			return false
+		}
 	}
-	isRead := func(name string) bool { return read.next[name] != nil && read.next[name].here }
-	return !slices.ContainsFunc(n.Required, func(name string) bool { return !isRead(name) }) &&
-		!slices.ContainsFunc(n.Properties, func(p validator.Property) bool { return !isRead(p.Name) })
+	return true
 }
+
+// below are the schemas that a node lays on what a token of an address leads to; a keyword that lets anything in says
+// nothing of it.
+func below(n *validator.Node, token string) (out []*validator.Node) {
+	add := func(list ...*validator.Node) {
+		for _, s := range list {
+			if s != nil && s.Always == nil {
+				out = append(out, s)
+			}
+		}
+	}
+	if token == "*" {
+		for _, p := range slices.Concat(n.Properties, n.PatternProperties) {
+			out = append(out, p.Schema)
+		}
+		out = append(out, n.PrefixItems...)
+		if n.Items != nil {
+			out = append(out, n.Items)
+		}
+		add(n.AdditionalProperties, n.UnevaluatedProperties, n.Contains, n.UnevaluatedItems)
+		return out
+	}
+	for _, p := range n.Properties {
+		if p.Name == token {
+			out = append(out, p.Schema)
+		}
+	}
+	for _, p := range n.PatternProperties {
+		if re, err := regexp.Compile(p.Name); err == nil && re.MatchString(token) {
+			out = append(out, p.Schema)
+		}
+	}
+	switch i, err := strconv.Atoi(token); {
+	case err != nil || i < 0 || i >= MaxReads:
+	case i < len(n.PrefixItems):
+		out = append(out, n.PrefixItems[i])
+	default:
+		add(n.Items)
+	}
+	add(n.AdditionalProperties, n.UnevaluatedProperties)
+	return out
+}
+
+// jsonText is JSON as it is written.
+type jsonText = json.RawMessage
