@@ -37,7 +37,7 @@ type hearing struct {
 	cleared   uint64    // how many of them were looked into
 	era       uint64    // counts what makes schemas that are on their way unfit to be kept: purges, going back in time
 
-	lenses    uint64    // counts what makes answers that tell of lenses, and are on their way, unfit to be kept
+	lenses uint64 // counts what makes answers that tell of lenses, and are on their way, unfit to be kept
 
 	silentSince time.Time     // zero while listening or not running
 	silence     time.Duration // the sum of the silences that ended

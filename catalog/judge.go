@@ -22,6 +22,9 @@ type Judgement struct {
 	// Lens is the proof of the lens that came with the schema, nil if none came.
 	Lens     *LensReport
 	Warnings []string
+
+	subject *Subject       // as it was judged
+	next    *compat.Schema // what was judged
 }
 
 // Summary is the judgement in one sentence, for logs and errors.
@@ -205,7 +208,7 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 		return Judgement{}, limitError(err)
 	}
 	p.judged = next
-	j := Judgement{Level: config.Compatibility}
+	j := Judgement{Level: config.Compatibility, subject: s, next: next}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()
 	if j.Report, err = r.compare(deciding, j.Level, config.CompatibilityPolicy, next, history); err != nil {
