@@ -3,7 +3,6 @@ package validator
 import (
 	"fmt"
 	"strconv"
-	"unicode/utf8"
 )
 
 func (x *explainer) string(n *node, i int) {
@@ -19,7 +18,7 @@ func (x *explainer) string(n *node, i int) {
 	if escaped {
 		s = appendUnescaped(nil, s)
 	}
-	x.bounds(n, i, "Length", "character", int64(utf8.RuneCount(s)), t.minLength, t.maxLength)
+	x.bounds(n, i, "Length", "character", int64(codePoints(s)), t.minLength, t.maxLength)
 	if t.pattern != nil && !t.pattern.matches(s, &x.counts) {
 		expected := cut(t.pattern.source)
 		x.add(n, i, "pattern", "/pattern", Violation{Expected: expected, Actual: "string", Message: "must match " + expected})

@@ -54,11 +54,22 @@ func (r *run) stringHolds(t *textRules, i, end int, f form) bool {
 	}
 	length := len(s)
 	if f != 0 && (t.minLength > 0 || t.maxLength >= 0) {
-		length = utf8.RuneCount(s)
+		length = codePoints(s)
 	}
 	ok := t.lengthHolds(length) && (t.pattern == nil || t.pattern.matches(s, &r.counts)) && (t.format == nil || t.format(s)) && r.content(t, s) == ""
 	r.buf = r.buf[:from]
 	return ok
+}
+
+// codePoints counts the characters of valid UTF-8: every byte that does not continue one begins one.
+func codePoints(s []byte) int {
+	n := 0
+	for _, c := range s {
+		if utf8.RuneStart(c) {
+			n++
+		}
+	}
+	return n
 }
 
 // plainHolds judges a string of ASCII without escapes, whose pattern holds, by length and format.
