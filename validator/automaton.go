@@ -60,9 +60,7 @@ func (a *automaton) verdict(state int) match {
 	return matchNo
 }
 
-// runQuoted judges a JSON string from the byte behind its opening quote on, and scans it on the way. It returns the
-// end behind the closing quote; unknown, and then no end, where the string needs a slower look. A string that
-// does not match is not scanned to its end.
+// runQuoted is pattern.quoted by the automaton.
 func (a *automaton) runQuoted(text []byte, i int) (end int, m match) {
 	state := int(a.start)
 	for ; i < len(text); i++ {
@@ -72,7 +70,7 @@ func (a *automaton) runQuoted(text []byte, i int) (end int, m match) {
 		}
 		if state = int(a.next[state+int(class)]); state <= a.width {
 			if state == stateDead {
-				return 0, matchNo
+				return i, matchNo
 			}
 			end, f := scanString(text, i) // whatever follows, it matches
 			if end < 0 || f != 0 {
@@ -96,10 +94,9 @@ type automataBudget struct {
 	work  int // instructions looked at
 }
 
-// newAutomaton makes the automaton of an expression that compiles, or nil if it has none within the budget.
-func newAutomaton(source string, budget *automataBudget) *automaton {
-	parsed, err := syntax.Parse(source, syntax.Perl)
-	if err != nil || budget.work < 0 {
+// newAutomaton makes the automaton of a parsed expression, or nil if it has none within the budget.
+func newAutomaton(parsed *syntax.Regexp, budget *automataBudget) *automaton {
+	if budget.work < 0 {
 		return nil
 	}
 	prog, err := syntax.Compile(parsed.Simplify())

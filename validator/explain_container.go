@@ -242,7 +242,7 @@ func (x *explainer) unevaluated(n *node, i int) {
 // contributions are the marks that a node's other keywords leave, in a value that they all hold for.
 func (x *explainer) contributions(n *node, i int) marks {
 	own := x.newMarks(countChildren(x.text, i))
-	x.own(n, i, own)
+	x.run.value(n.bare, i, own)
 	x.run.inPlace(n.inPlace, i, i, own)
 	return own
 }

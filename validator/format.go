@@ -1,6 +1,9 @@
 package validator
 
-import "regexp/syntax"
+import (
+	"encoding/binary"
+	"regexp/syntax"
+)
 
 // formats are the formats that are asserted, in every draft; any other name asserts nothing. Each check gets the string
 // with its escapes resolved, keeps nothing and allocates nothing, regex aside. period, ip-address and uriref are old
@@ -44,19 +47,22 @@ func isHex(c byte) bool    { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
 
 // isUUID: RFC 4122, section 3.
 func isUUID(s []byte) bool {
-	if len(s) != 36 {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	for i, c := range s {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if !isHex(c) {
-			return false
-		}
-	}
-	return true
+	four := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(s[i:])) }
+	eight := func(i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
+	return areHex(eight(0)) && areHex(four(9)|four(14)<<32) && areHex(four(19)|four(24)<<32) && areHex(eight(28))
+}
+
+// areHex reports whether all eight bytes of w are hexadecimal digits. Adding to a byte below 0x80 sets its high bit where
+// the byte reaches a bound; no carry leaves it.
+func areHex(w uint64) bool {
+	const low = ^uint64(highBits)
+	from := func(w uint64, c byte) uint64 { return w&low + uint64(0x80-c)*eachByte }
+	digit := from(w, '0') &^ from(w, '9'+1)
+	letter := from(w|0x20*eachByte, 'a') &^ from(w|0x20*eachByte, 'f'+1)
+	return (digit|letter)&^w&highBits == highBits
 }
 
 // isJSONPointer: RFC 6901, section 3.

@@ -7,21 +7,19 @@ func isHostname(s []byte) bool {
 	if len(s) == 0 || len(s) > 253 {
 		return false
 	}
-	for {
-		label, rest, more := bytes.Cut(s, []byte{'.'})
-		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range label {
-			if !isLetter(c) && !isDigit(c) && c != '-' {
+	label := 0 // where it begins
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == '.':
+			if i == label || i-label > 63 || s[label] == '-' || s[i-1] == '-' {
 				return false
 			}
+			label = i + 1
+		case charKinds[s[i]]&charLabel == 0:
+			return false
 		}
-		if !more {
-			return true
-		}
-		s = rest
 	}
+	return true
 }
 
 // isIPv4: RFC 2673, section 3.2: four numbers up to 255 without leading zeros.
@@ -104,21 +102,17 @@ func isLocalPart(s []byte) bool {
 	if s[0] == '"' {
 		return isQuotedLocal(s)
 	}
-	for {
-		atom, rest, more := bytes.Cut(s, []byte{'.'})
-		if len(atom) == 0 {
+	atom := 0 // where it begins
+	for i, c := range s {
+		switch {
+		case charKinds[c]&charAtom != 0:
+		case c != '.' || i == atom:
 			return false
+		default:
+			atom = i + 1
 		}
-		for _, c := range atom {
-			if !isLetter(c) && !isDigit(c) && bytes.IndexByte([]byte("!#$%&'*+-/=?^_`{|}~"), c) < 0 {
-				return false
-			}
-		}
-		if !more {
-			return true
-		}
-		s = rest
 	}
+	return atom < len(s)
 }
 
 func isQuotedLocal(s []byte) bool {

@@ -4,10 +4,11 @@ import "bytes"
 
 // two is the number of the two digits at s[i], or -1.
 func two(s []byte, i int) int {
-	if i+2 > len(s) || !isDigit(s[i]) || !isDigit(s[i+1]) {
+	tens, ones := s[i]-'0', s[i+1]-'0'
+	if tens > 9 || ones > 9 {
 		return -1
 	}
-	return int(s[i]-'0')*10 + int(s[i+1]-'0')
+	return int(tens)*10 + int(ones)
 }
 
 // isDate: RFC 3339, section 5.6, full-date.
@@ -16,15 +17,21 @@ func isDate(s []byte) bool {
 		return false
 	}
 	century, year, month, day := two(s, 0), two(s, 2), two(s, 5), two(s, 8)
-	if century < 0 || year < 0 || month < 1 || month > 12 || day < 1 {
+	if century|year|month|day < 0 || month < 1 || month > 12 || day < 1 {
 		return false
 	}
-	days := [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
+	if day <= 28 {
+		return true
+	}
+	days := int(daysOf[month])
 	if month == 2 && year%4 == 0 && (year != 0 || century%4 == 0) {
 		days++
 	}
 	return day <= days
 }
+
+// daysOf has the days of a month, from 1 on, in a year without a leap day.
+const daysOf = "\x00\x1f\x1c\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
 
 // isTime: RFC 3339, section 5.6, full-time. A leap second is allowed where it is 23:59:60 in UTC.
 func isTime(s []byte) bool {

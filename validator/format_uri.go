@@ -1,6 +1,9 @@
 package validator
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 func isURI(s []byte) bool          { return parseURI(s, false, true) }
 func isURIReference(s []byte) bool { return parseURI(s, false, false) }
@@ -95,7 +98,7 @@ func isIPLiteral(s []byte) bool {
 func uriChars(s []byte, others string, iri bool) bool {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case isLetter(c) || isDigit(c):
+		case charKinds[c]&charURI != 0:
 		case c == '%':
 			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
 				return false
@@ -105,7 +108,7 @@ func uriChars(s []byte, others string, iri bool) bool {
 			if !iri {
 				return false
 			}
-		case bytes.IndexByte([]byte("-._~!$&'()*+,;="), c) < 0 && bytes.IndexByte([]byte(others), c) < 0:
+		case strings.IndexByte(others, c) < 0:
 			return false
 		}
 	}

@@ -26,14 +26,41 @@ func newLiteral(text string) literal {
 	return l
 }
 
-// at reports whether the literal stands at text[i].
-func (l *literal) at(text []byte, i int) bool {
+// begins reports whether the first eight bytes of the literal stand at text[i]; no within the last bytes of a text.
+func (l *literal) begins(text []byte, i int) bool {
+	return i+8 <= len(text) && (binary.LittleEndian.Uint64(text[i:])^l.word[0])&l.mask[0] == 0
+}
+
+// ends reports the same of what follows them.
+func (l *literal) ends(text []byte, i int) bool { return len(l.text) <= 8 || l.rest(text, i) }
+
+func (l *literal) rest(text []byte, i int) bool {
 	if i+8*literalWords > len(text) {
 		return bytes.HasPrefix(text[i:], l.text)
 	}
 	b := (*[8 * literalWords]byte)(text[i:])
-	differs := (binary.LittleEndian.Uint64(b[:])^l.word[0])&l.mask[0] |
-		(binary.LittleEndian.Uint64(b[8:])^l.word[1])&l.mask[1] |
-		(binary.LittleEndian.Uint64(b[16:])^l.word[2])&l.mask[2]
+	differs := (binary.LittleEndian.Uint64(b[8:])^l.word[1])&l.mask[1] | (binary.LittleEndian.Uint64(b[16:])^l.word[2])&l.mask[2]
 	return differs == 0 && (len(l.text) <= len(b) || bytes.HasPrefix(text[i+len(b):], l.text[len(b):]))
+}
+
+// among returns the index of the literal of a set that stands at text[i], or -1.
+func among(set []literal, text []byte, i int) int {
+	if i+8*literalWords > len(text) {
+		for k := range set {
+			if bytes.HasPrefix(text[i:], set[k].text) {
+				return k
+			}
+		}
+		return -1
+	}
+	b := (*[8 * literalWords]byte)(text[i:])
+	w0, w1, w2 := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])
+	for k := range set {
+		l := &set[k]
+		if (w0^l.word[0])&l.mask[0] == 0 && (w1^l.word[1])&l.mask[1]|(w2^l.word[2])&l.mask[2] == 0 &&
+			(len(l.text) <= len(b) || bytes.HasPrefix(text[i+len(b):], l.text[len(b):])) {
+			return k
+		}
+	}
+	return -1
 }

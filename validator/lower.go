@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 )
 
@@ -63,8 +64,12 @@ func (l *lowering) node(n *Node) (*node, error) {
 			return nil, err
 		}
 	}
-	out.linked = out.inPlace != nil || out.scope != nil || out.array != nil && out.array.unevaluated != nil ||
-		out.object != nil && (out.object.unevaluated != nil || len(out.object.dependentSchemas) > 0)
+	if out.inPlace != nil || out.scope != nil || out.array != nil && out.array.unevaluated != nil ||
+		out.object != nil && (out.object.unevaluated != nil || len(out.object.dependentSchemas) > 0) {
+		bare := *out
+		bare.inPlace, bare.scope = nil, nil
+		out.bare = &bare
+	}
 	return out, nil
 }
 
@@ -137,7 +142,9 @@ func (l *lowering) text(n *Node, out *node) (err error) {
 	if r.contentSchema, err = l.node(n.ContentSchema); err != nil {
 		return err
 	}
-	if r.minLength > 0 || r.maxLength >= 0 || r.pattern != nil || r.format != nil || r.base64 || r.json {
+	r.content = r.base64 || r.json || r.contentSchema != nil
+	r.more = r.minLength > 0 || r.maxLength >= 0 || r.format != nil || r.content
+	if r.more || r.pattern != nil {
 		out.text = r
 	}
 	return nil
@@ -152,7 +159,10 @@ func (l *lowering) pattern(n *Node, source, keyword string) (*pattern, error) {
 	if err != nil {
 		return nil, &SchemaError{URI: n.Document, Pointer: join(n.Pointer, keyword), Keyword: keyword, Message: "is no pattern of RE2"}
 	}
-	p := &pattern{source: source, slow: slow, fast: newAutomaton(source, &l.budget)}
+	p := &pattern{source: source, slow: slow}
+	if parsed, err := syntax.Parse(source, syntax.Perl); err == nil {
+		p.fixed, p.fast = newTemplate(parsed), newAutomaton(parsed, &l.budget)
+	}
 	l.patterns[source] = p
 	l.program.size += 64 * len(source)
 	if p.fast != nil {

@@ -142,6 +142,7 @@ func (o *objectLowering) dependencies() (err error) {
 // apply decides for every known name which schemas judge its member.
 func (o *objectLowering) apply() {
 	r := o.rules
+	r.closed = r.additional != nil && r.additional.never && len(r.patterns) == 0
 	r.plain = len(r.patterns) == 0 && r.propertyNames == nil
 	var unused counters
 	for i := range r.known {

@@ -124,7 +124,7 @@ func findItem(b []byte, at int, token string) int {
 
 // skipSpace returns the first position from at on that holds no JSON whitespace.
 func skipSpace(b []byte, at int) int {
-	for at < len(b) && (b[at] == ' ' || b[at] == '\n' || b[at] == '\t' || b[at] == '\r') {
+	for at < len(b) && b[at] <= ' ' && (b[at] == ' ' || b[at] == '\n' || b[at] == '\t' || b[at] == '\r') {
 		at++
 	}
 	return at

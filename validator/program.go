@@ -4,7 +4,7 @@ package validator
 type node struct {
 	uri, pointer string // where it stands, for locations
 	never        bool   // the schema false
-	linked       bool   // other schemas judge the same value, or marks are kept: see run.linked
+	bare         *node  // the node without its links, where other schemas judge the same value or marks are kept: see run.linked
 	types        TypeSet
 	values       *valueSet // const and enum
 	number       *numberRules
@@ -36,6 +36,9 @@ type textRules struct {
 	formatName           string
 	base64, json         bool
 	contentSchema        *node
+
+	content bool // base64, json or contentSchema
+	more    bool // something beside the pattern
 }
 
 type arrayRules struct {
@@ -58,6 +61,7 @@ type objectRules struct {
 	must                         uint64 // the required ones among the first 64 known
 	manyMust                     []int  // those beyond
 	first                        int    // of this object's places in run.next
+	closed                       bool   // a name that is not known is refused
 	plain                        bool   // a member needs nothing but the one schema that its name leads to
 	patterns                     []patternRule
 	additional                   *node

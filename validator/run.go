@@ -16,6 +16,7 @@ type run struct {
 	bits    []uint64
 	spans   []span
 	buf     []byte
+	escapes int      // strings with escapes seen so far
 	names   nameList // of the objects that are open, but for known ones
 	// next learns the order of members: after a name of an object, which one followed last time. Each object rule
 	// has its own part, from objectRules.first on: at 0 the name that came first, at 1 + k the one after known name k.
@@ -69,16 +70,11 @@ func (r *run) value(n *node, i int, seen marks) int {
 		r.fault = faultBudget
 		return -1
 	}
-	if n.linked {
-		return r.linked(n, i, seen)
-	}
-	return r.own(n, i, seen)
-}
-
-// own judges the value at i by the keywords of n that look at nothing but the value.
-func (r *run) own(n *node, i int, seen marks) int {
 	if i >= len(r.text) {
 		return r.malformed()
+	}
+	if n.bare != nil {
+		return r.linked(n, i, seen)
 	}
 	end := -1
 	switch c := r.text[i]; c {

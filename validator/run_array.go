@@ -11,11 +11,11 @@ func (r *run) array(a *arrayRules, start int, own marks) int {
 	if !r.open() {
 		return -1
 	}
-	text, spans := r.text, len(r.spans)
+	text, spans, escapes := r.text, len(r.spans), r.escapes
 	count, matches := 0, int64(0)
 	i := skipSpace(text, start+1)
 	if i < len(text) && text[i] == ']' {
-		return r.items(a, start, i, count, matches, spans)
+		return r.items(a, start, i, count, matches, spans, r.escapes > escapes)
 	}
 	for {
 		item := i
@@ -43,7 +43,7 @@ func (r *run) array(a *arrayRules, start int, own marks) int {
 		case ',':
 			i = skipSpace(text, i+1)
 		case ']':
-			return r.items(a, start, i, count, matches, spans)
+			return r.items(a, start, i, count, matches, spans, r.escapes > escapes)
 		default:
 			return r.malformed()
 		}
@@ -64,8 +64,8 @@ func (r *run) item(a *arrayRules, i, index int, own marks) int {
 }
 
 // items judges what concerns an array as a whole, whose bracket is at i, and returns its end. From spans on stand
-// the places of its items.
-func (r *run) items(a *arrayRules, start, i, count int, matches int64, spans int) int {
+// the places of its items; escaped tells whether any string among them has escapes.
+func (r *run) items(a *arrayRules, start, i, count int, matches int64, spans int, escaped bool) int {
 	if int64(count) < a.minItems || a.maxItems >= 0 && int64(count) > a.maxItems {
 		return -1
 	}
@@ -75,7 +75,7 @@ func (r *run) items(a *arrayRules, start, i, count int, matches int64, spans int
 	if a.unique {
 		items := r.spans[spans:]
 		r.spans = r.spans[:spans]
-		if len(items) > 1 && !r.plainlyDiffer(items) {
+		if len(items) > 1 && (escaped || !r.plainlyDiffer(items)) {
 			if first, _ := r.equalItems(start); first >= 0 || r.fault != "" {
 				return -1
 			}
@@ -88,14 +88,15 @@ func (r *run) items(a *arrayRules, start, i, count int, matches int64, spans int
 // fewItems is up to how many strings are compared each with each.
 const fewItems = 16
 
-// plainlyDiffer reports whether items are a few strings without escapes that all differ. A no says nothing.
+// plainlyDiffer reports whether items are a few values of one spelling each that all differ: strings, none of which has
+// escapes, and integers but for -0. A no says nothing.
 func (r *run) plainlyDiffer(items []span) bool {
 	if len(items) > fewItems {
 		return false
 	}
 	for k, a := range items {
 		text := r.text[a.start:a.end]
-		if text[0] != '"' || bytes.IndexByte(text, '\\') >= 0 {
+		if text[0] != '"' && !isPlainInteger(text) {
 			return false
 		}
 		for _, b := range items[:k] {
@@ -105,6 +106,14 @@ func (r *run) plainlyDiffer(items []span) bool {
 		}
 	}
 	return true
+}
+
+// isPlainInteger reports whether a value is an integer of digits, but not -0.
+func isPlainInteger(text []byte) bool {
+	if text[0] == '-' && len(text) > 1 && text[1] != '0' {
+		text = text[1:]
+	}
+	return skipDigits(text, 0) == len(text)
 }
 
 // equalItems returns the indexes of two equal items of an array that a walk has passed, those whose second comes

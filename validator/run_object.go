@@ -14,15 +14,28 @@ func (r *run) object(o *objectRules, start int, own marks) int {
 	if i < len(text) && text[i] == '}' {
 		return r.members(&m, start, i)
 	}
+	foresee := o.plain && own.size == 0 && len(o.known) <= 64
 	for {
-		if i = r.member(&m, i); i < 0 {
+		// The name that followed last time is tried first: one comparison takes the place of a scan and a search.
+		at := m.next[m.last]
+		if foresee && at >= 0 && m.present>>at&1 == 0 && o.known[at].quoted.begins(text, i) && o.known[at].quoted.ends(text, i) {
+			k := &o.known[at]
+			m.present |= 1 << at
+			m.last = int(at) + 1
+			i = skipSpace(text, i+len(k.quoted.text))
+			if k.only != nil {
+				i = r.value(k.only, i, noMarks)
+			} else {
+				i = r.skip(i)
+			}
+		} else {
+			i = r.member(&m, i)
+		}
+		if i < 0 {
 			return -1
 		}
 		m.count++
-		if i < len(text) && text[i] != ',' {
-			i = skipSpace(text, i)
-		}
-		if i >= len(text) {
+		if i = skipSpace(text, i); i >= len(text) {
 			return r.malformed()
 		}
 		switch text[i] {
@@ -34,6 +47,14 @@ func (r *run) object(o *objectRules, start int, own marks) int {
 			return r.malformed()
 		}
 	}
+}
+
+// judgeMember judges a member's value by the one schema that applies to it, if there is one.
+func (r *run) judgeMember(n *node, i int) int {
+	if n == nil {
+		return r.skip(i)
+	}
+	return r.value(n, i, noMarks)
 }
 
 // members is what the judging of one object knows of the members so far.
@@ -73,49 +94,38 @@ func (r *run) has(m *members, at int) bool {
 	return r.marked(m.more, at)
 }
 
-// member judges the member whose name is at i and returns the end of its value. The name that followed last time is
-// tried first: one comparison takes the place of a scan and a search.
+// member judges the member whose name is at i and returns the end of its value.
 func (r *run) member(m *members, i int) int {
-	o, name := m.rules, i
-	at := int(m.next[m.last])
-	if at >= 0 && o.known[at].quoted.at(r.text, i) {
-		i += len(o.known[at].quoted.text)
-	} else {
-		n, colon := r.scanName(i)
-		if colon < 0 {
-			return -1
+	o := m.rules
+	name, colon := r.scanName(i)
+	if colon < 0 {
+		return -1
+	}
+	at := o.table.find(plainName(&r.names.one, r.text, name))
+	switch {
+	case at >= 0:
+		m.next[m.last] = int32(at)
+		if !r.note(m, at) {
+			return r.malformed()
 		}
-		i = colon + 1
-		if at = o.table.find(plainName(&r.names.one, r.text, n)); at >= 0 {
-			m.next[m.last] = int32(at)
-		} else if o.additional != nil && o.additional.never && len(o.patterns) == 0 || !r.unknown(m.first, n) {
-			return -1
-		}
+	case o.closed || !r.unknown(m.first, name):
+		return -1
 	}
-	if i < len(r.text) && r.text[i] <= ' ' {
-		i = skipSpace(r.text, i)
-	}
-	if at >= 0 && !r.note(m, at) {
-		return r.malformed()
-	}
-	if !o.plain || m.own.size > 0 {
+	i = skipSpace(r.text, colon+1)
+	switch {
+	case !o.plain || m.own.size > 0:
 		return r.anyMember(m, at, name, i)
+	case at >= 0:
+		return r.judgeMember(o.known[at].only, i)
 	}
-	judge := o.additional
-	if at >= 0 {
-		judge = o.known[at].only
-	}
-	if judge != nil {
-		return r.value(judge, i, noMarks)
-	}
-	return r.skip(i)
+	return r.judgeMember(o.additional, i)
 }
 
 // anyMember judges the member with the known name at, or -1, by every schema that applies to it, and its name.
-func (r *run) anyMember(m *members, at, name, value int) int {
+func (r *run) anyMember(m *members, at int, name scanned, value int) int {
 	o := m.rules
 	end, evaluated := -1, false
-	if o.propertyNames != nil && r.value(o.propertyNames, name, noMarks) < 0 {
+	if o.propertyNames != nil && r.value(o.propertyNames, name.start, noMarks) < 0 {
 		return -1
 	}
 	switch {
@@ -150,11 +160,10 @@ func (r *run) anyMember(m *members, at, name, value int) int {
 }
 
 // byPattern judges a member by the patterns that its name matches; false if there is none.
-func (r *run) byPattern(o *objectRules, name, value int) (end int, applied bool) {
-	stop, escaped := stringEnd(r.text, name)
+func (r *run) byPattern(o *objectRules, name scanned, value int) (end int, applied bool) {
 	from := len(r.buf)
-	plain := r.text[name+1 : stop-1]
-	if escaped {
+	plain := r.text[name.start+1 : name.end-1]
+	if name.escaped {
 		r.buf = appendUnescaped(r.buf, plain)
 		plain = r.buf[from:]
 	}

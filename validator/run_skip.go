@@ -17,10 +17,11 @@ func (r *run) skipValue(i int) int {
 	}
 	switch r.text[i] {
 	case '"':
-		end, _ := scanString(r.text, i)
+		end, f := scanString(r.text, i)
 		if end < 0 {
 			return r.malformed()
 		}
+		r.escapes += int(f & formEscaped)
 		return end
 	case '{':
 		return r.skipObject(i)

@@ -4,34 +4,31 @@ import "unicode/utf8"
 
 // str judges the string at i: its bytes, its length, pattern, format and content, const and enum.
 func (r *run) str(n *node, i int) int {
-	t, text := n.text, r.text
+	t, v := n.text, n.values
 	switch {
-	case n.values != nil && t == nil:
-		for k := range n.values.strings {
-			if l := &n.values.strings[k]; l.at(text, i) {
-				return i + len(l.text)
+	case t == nil && v != nil:
+		if k := among(v.strings, r.text, i); k >= 0 {
+			return i + len(v.strings[k].text)
+		}
+	case t != nil && t.pattern != nil && v == nil:
+		if end, m := t.pattern.quoted(r.text, i+1); m != matchUnknown {
+			r.steps -= (end - i) / 8
+			if m == matchNo || t.more && (!t.holds(r.text[i+1:end-1], end-i-2) || r.content(t, r.text[i+1:end-1]) != "") {
+				return -1
 			}
+			return end
 		}
-	case t != nil && t.pattern != nil && t.pattern.fast != nil && n.values == nil:
-		end, verdict := t.pattern.fast.runQuoted(text, i+1)
-		if verdict == matchUnknown {
-			break
-		}
-		r.steps -= (end - i) / 8
-		if verdict == matchNo || !t.plainHolds(text[i+1:end-1]) || r.content(t, text[i+1:end-1]) != "" {
-			return -1
-		}
-		return end
 	}
-	end, f := scanString(text, i)
+	end, f := scanString(r.text, i)
 	if end < 0 {
 		return r.malformed()
 	}
-	if t != nil || n.values != nil {
+	r.escapes += int(f & formEscaped)
+	if t != nil || v != nil {
 		r.steps -= (end - i) / 8
-	}
-	if n.values != nil && !r.stringAmong(n.values, i, end, f) || t != nil && !r.stringHolds(t, i, end, f) {
-		return -1
+		if v != nil && !r.stringAmong(v, i, end, f) || t != nil && !r.stringHolds(t, i, end, f) {
+			return -1
+		}
 	}
 	return end
 }
@@ -47,18 +44,22 @@ func (r *run) stringAmong(v *valueSet, i, end int, f form) bool {
 // stringHolds judges a scanned string by all rules of its text.
 func (r *run) stringHolds(t *textRules, i, end int, f form) bool {
 	s := r.text[i+1 : end-1]
+	if f == 0 {
+		return t.holds(s, len(s)) && (t.pattern == nil || t.pattern.matches(s, &r.counts)) && r.content(t, s) == ""
+	}
 	from := len(r.buf)
 	if f&formEscaped != 0 {
 		r.buf = appendUnescaped(r.buf, s)
 		s = r.buf[from:]
 	}
-	length := len(s)
-	if f != 0 && (t.minLength > 0 || t.maxLength >= 0) {
-		length = codePoints(s)
-	}
-	ok := t.lengthHolds(length) && (t.pattern == nil || t.pattern.matches(s, &r.counts)) && (t.format == nil || t.format(s)) && r.content(t, s) == ""
+	ok := t.holds(s, codePoints(s)) && (t.pattern == nil || t.pattern.matches(s, &r.counts)) && r.content(t, s) == ""
 	r.buf = r.buf[:from]
 	return ok
+}
+
+// holds judges a string by its length in code points (RFC 8259, section 7: a surrogate pair is one) and its format.
+func (t *textRules) holds(s []byte, length int) bool {
+	return int64(length) >= t.minLength && (t.maxLength < 0 || int64(length) <= t.maxLength) && (t.format == nil || t.format(s))
 }
 
 // codePoints counts the characters of valid UTF-8: every byte that does not continue one begins one.
@@ -72,20 +73,10 @@ func codePoints(s []byte) int {
 	return n
 }
 
-// plainHolds judges a string of ASCII without escapes, whose pattern holds, by length and format.
-func (t *textRules) plainHolds(s []byte) bool {
-	return t.lengthHolds(len(s)) && (t.format == nil || t.format(s))
-}
-
-// lengthHolds judges a length in code points (RFC 8259, section 7: a surrogate pair is one).
-func (t *textRules) lengthHolds(n int) bool {
-	return int64(n) >= t.minLength && (t.maxLength < 0 || int64(n) <= t.maxLength)
-}
-
 // content judges contentEncoding, contentMediaType and contentSchema (draft-07, validation, section 8). It returns the
 // keyword that does not hold, "" if all do.
 func (r *run) content(t *textRules, s []byte) string {
-	if !t.base64 && !t.json && t.contentSchema == nil {
+	if !t.content {
 		return ""
 	}
 	if t.base64 {

@@ -7,9 +7,6 @@ func (r *run) linked(n *node, i int, seen marks) int {
 	if !ok {
 		return -1
 	}
-	if i >= len(r.text) {
-		return r.malformed()
-	}
 	kind := typeOf(r.text[i])
 	if n.types&kind == 0 {
 		return -1
@@ -27,7 +24,7 @@ func (r *run) linked(n *node, i int, seen marks) int {
 	}
 	end := -1
 	if n.judges(kind) {
-		if end = r.own(n, i, own); end < 0 {
+		if end = r.value(n.bare, i, own); end < 0 {
 			return -1
 		}
 	}
@@ -230,7 +227,7 @@ func (r *run) choice(d *discriminator, i int) int {
 	text := r.text
 	i = skipSpace(text, i+1)
 	for {
-		if d.quoted.at(text, i) {
+		if d.quoted.begins(text, i) && d.quoted.ends(text, i) {
 			return r.branchAt(d, skipSpace(text, i+len(d.quoted.text)))
 		}
 		if i < len(text) && text[i] == '}' {

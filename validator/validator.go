@@ -100,9 +100,10 @@ func (s *Schema) Valid(event []byte) bool {
 		return false
 	}
 	r := s.take()
-	defer s.put(r)
 	r.begin(s.program, event, 1)
-	return r.judge()
+	valid := r.judge()
+	s.put(r)
+	return valid
 }
 
 // Check is nil for a valid event, else an *InvalidError with up to MaxViolations violations.
