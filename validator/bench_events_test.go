@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -207,6 +210,24 @@ func spoiled(kind string, events [][]byte) [][]byte {
 		out = append(out, bytes.Replace(event, []byte(s[0]), []byte(s[1]), 1))
 	}
 	return out
+}
+
+var eventsFolder = flag.String("events", "", "folder that TestWriteBenchEvents writes the benchmark's events to")
+
+// TestWriteBenchEvents writes a file of JSON lines for each kind, for the programs that measure other engines.
+func TestWriteBenchEvents(t *testing.T) {
+	if *eventsFolder == "" {
+		t.Skip("no folder given (-events)")
+	}
+	if err := os.MkdirAll(*eventsFolder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range benchKinds {
+		lines := bytes.Join(benchEvents(kind, 64), []byte("\n"))
+		if err := os.WriteFile(filepath.Join(*eventsFolder, kind+".jsonl"), lines, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestBenchEvents holds the set to what it promises: valid under both engines, or invalid in both, and of its size.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -61,6 +63,30 @@ func BenchmarkValid(b *testing.B) {
 			}
 			judge(b, form+"/"+kind, written, true, own.Valid)
 		}
+	}
+}
+
+// BenchmarkExplain says what is wrong with orders that have one fault.
+func BenchmarkExplain(b *testing.B) {
+	s := compile(b, orderSchema)
+	judge(b, "order", spoiled("order", orderEvents(64)), false, func(event []byte) bool { return s.Explain(event, 0) == nil })
+}
+
+// BenchmarkParallel judges orders by one Schema on one processor, and on two.
+func BenchmarkParallel(b *testing.B) {
+	s, events := compile(b, orderSchema), orderEvents(64)
+	for _, processors := range []int{1, 2} {
+		b.Run(strconv.Itoa(processors), func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					if !s.Valid(events[i%len(events)]) {
+						b.Error("a valid event is refused")
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 
