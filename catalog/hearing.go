@@ -370,7 +370,7 @@ func (r *Registry) checkTime(ctx context.Context, anchor *Change, suspected uint
 	if err != nil {
 		return err
 	}
-	same := anchor.Rev != applied || anchor.sameAs(now) // an anchor that was never read tells nothing
+	same := anchor.Rev != applied || anchor.Hash == now.Hash // an anchor that was never read tells nothing
 	if now.Rev == applied && same && rev >= heard {
 		h.mu.Lock()
 		h.cleared = max(h.cleared, suspected)
@@ -393,11 +393,6 @@ func (r *Registry) checkTime(ctx context.Context, anchor *Change, suspected uint
 	h.cleared = max(h.cleared, suspected)
 	h.mu.Unlock()
 	return nil
-}
-
-// sameAs says whether two changes are one: a revision that was given twice came at another time, or with other contents.
-func (c Change) sameAs(d Change) bool {
-	return c.Rev == d.Rev && c.At.Equal(d.At) && c.Op == d.Op && c.Name == d.Name && c.Version == d.Version && c.GUID == d.GUID && c.Author == d.Author
 }
 
 // forget drops all caches.
@@ -454,8 +449,9 @@ func (r *Registry) purged(k Key) {
 
 // Status says how the registry stands.
 type Status struct {
-	Listening bool // what can change is served from memory
-	Revision  Rev  // newest revision known
+	Listening bool          // what can change is served from memory
+	Revision  Rev           // newest revision known
+	Deaf      time.Duration // how long nobody has told of changes; 0 = somebody does
 }
 
 // Status never waits.
@@ -463,7 +459,11 @@ func (r *Registry) Status() Status {
 	h := &r.hearing
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Status{Listening: h.settled() && time.Since(h.asOf) < MaxStale, Revision: h.heard}
+	s := Status{Listening: h.settled() && time.Since(h.asOf) < MaxStale, Revision: h.heard}
+	if !h.silentSince.IsZero() {
+		s.Deaf = time.Since(h.silentSince)
+	}
+	return s
 }
 
 // Ping asks the store for its newest revision; Unavailable if it cannot be reached.

@@ -21,27 +21,23 @@ const (
 	leastKnown = 1
 )
 
-// Migrated is what became of the tables.
-type Migrated struct {
-	From, To int // migrations that had run before, and after; 0 = there were no tables
-}
-
-// Migrate makes or updates the tables behind a postgres:// URL, one process at a time.
-func Migrate(ctx context.Context, url string) (m Migrated, err error) {
+// Migrate makes or updates the tables behind a postgres:// URL, one process at a time, and returns how many migrations
+// had run before and have run now; 0 = there were no tables.
+func Migrate(ctx context.Context, url string) (from, to int, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return m, errURL
+		return 0, 0, errURL
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return m, wrap(ctx, "connect", err)
+		return 0, 0, wrap(ctx, "connect", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if m.From, err = tablesAt(ctx, conn); err != nil {
-		return m, err
+	if from, err = tablesAt(ctx, conn); err != nil || from >= len(scripts()) {
+		return from, from, err
 	}
-	m.To, err = update(ctx, conn)
-	return m, err
+	to, err = update(ctx, conn)
+	return from, to, err
 }
 
 // migrate brings the tables up to date, or with keep only looks whether they are.

@@ -15,7 +15,7 @@ func lock(file string) (unlock func() error, err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		holder, _ := os.ReadFile(file)
-		return nil, fmt.Errorf("%s is in use by process %s: a SQLite store is for one process; if that process is gone, delete the lock file", strings.TrimSuffix(file, ".lock"), strings.TrimSpace(string(holder)))
+		return nil, fmt.Errorf("%s is in use by process %s: a SQLite store is for one process, replicas share a postgres:// store; if that process is gone, delete the lock file", strings.TrimSuffix(file, ".lock"), strings.TrimSpace(string(holder)))
 	}
 	if err != nil {
 		return nil, err

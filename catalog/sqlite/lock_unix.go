@@ -19,7 +19,7 @@ func lock(file string) (unlock func() error, err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 64))
 		f.Close()
-		return nil, fmt.Errorf("%s is in use by process %s: a SQLite store is for one process", strings.TrimSuffix(file, ".lock"), strings.TrimSpace(string(holder)))
+		return nil, fmt.Errorf("%s is in use by process %s: a SQLite store is for one process; replicas share a postgres:// store", strings.TrimSuffix(file, ".lock"), strings.TrimSpace(string(holder)))
 	}
 	if err := f.Truncate(0); err == nil {
 		fmt.Fprintln(f, os.Getpid())

@@ -7,11 +7,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -22,13 +20,12 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-//go:embed migration/*.sql
-var migrations embed.FS
-
 // Store is a catalog.Store in one file.
 type Store struct {
 	read, write *sql.DB
 	unlock      func() error
+	// migrations that had run when the file was opened, and that have now
+	before, after int
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{} // guarded by mu
@@ -38,9 +35,18 @@ type Store struct {
 
 var _ catalog.Store = (*Store)(nil)
 
+// Options are the settings of a Store; the zero value is right for most.
+type Options struct {
+	// KeepTables leaves the tables as they are: Open fails where a migration is missing.
+	KeepTables bool
+}
+
 // Open opens or creates the file, takes its lock and brings its tables up to date. It fails at once if another
 // process holds the lock, saying which.
-func Open(ctx context.Context, file string) (*Store, error) {
+func Open(ctx context.Context, file string) (*Store, error) { return Options{}.Open(ctx, file) }
+
+// Open is the package's Open with these settings.
+func (o Options) Open(ctx context.Context, file string) (*Store, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -50,14 +56,14 @@ func Open(ctx context.Context, file string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{unlock: unlock, watchers: map[chan struct{}]struct{}{}, closed: make(chan struct{})}
-	if err := s.open(ctx, file); err != nil {
+	if err := s.open(ctx, file, o.KeepTables); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, file string) error {
+func (s *Store) open(ctx context.Context, file string, keep bool) error {
 	dsn := func(more string) string {
 		pragmas := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 		return (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String() + pragmas + more
@@ -67,7 +73,7 @@ func (s *Store) open(ctx context.Context, file string) error {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.write); err != nil {
+	if s.before, s.after, err = migrate(ctx, s.write, keep); err != nil {
 		return err
 	}
 	if s.read, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
@@ -77,47 +83,6 @@ func (s *Store) open(ctx context.Context, file string) error {
 	s.read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
 	s.newest, err = s.Revision(ctx)
 	return err
-}
-
-// scripts are the names of the migrations, in their order.
-func scripts() []string {
-	names, _ := fs.Glob(migrations, "migration/*.sql") // the pattern is good
-	return names
-}
-
-// migrate runs the scripts that the file has not seen; user_version counts them.
-func migrate(ctx context.Context, db *sql.DB) error {
-	scripts := scripts()
-	t, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer t.Rollback()
-	var done int
-	if err := t.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
-		return err
-	}
-	if done > len(scripts) {
-		return fmt.Errorf("the file has version %d, this program knows %d: use a newer one", done, len(scripts))
-	}
-	for _, name := range scripts[done:] {
-		script, err := migrations.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if _, err := t.ExecContext(ctx, string(script)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	if done < len(scripts) {
-		if err := (&tx{Tx: t, ctx: ctx}).chain(); err != nil {
-			return err
-		}
-	}
-	if _, err := t.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
-		return err
-	}
-	return t.Commit()
 }
 
 // Close ends all watches and releases the file.

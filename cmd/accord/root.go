@@ -114,6 +114,6 @@ var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
 	lintCommand, checkCommand, diffCommand, applyCommand,
 	validateCommand,
-	exportCommand, importCommand,
+	exportCommand, importCommand, migrateCommand,
 	versionCommand,
 }

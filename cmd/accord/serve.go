@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,7 +21,7 @@ import (
 
 // serveCommand runs the registry and the site.
 func serveCommand(std streams) *cobra.Command {
-	var address, store string
+	var address, store, direct, migrate string
 	var defaultJSON bool
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -38,7 +39,7 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 			}
 			defer l.Close()
 			log := newLog(std.err)
-			role, err := openRegistry(cmd.Context(), registryOptions{store: store, defaultJSON: defaultJSON, log: log})
+			role, err := openRegistry(cmd.Context(), registryOptions{store: store, direct: direct, migrate: migrate, defaultJSON: defaultJSON, log: log})
 			if err != nil {
 				return err
 			}
@@ -52,6 +53,8 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 	}
 	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:8081", "address of APIs and site")
 	cmd.Flags().StringVar(&store, "store", "sqlite:accord.db", "where everything is kept: sqlite:FILE or postgres://…")
+	cmd.Flags().StringVar(&direct, "store-direct", "", "postgres://… past a pooler, to hear of changes; needed where --store goes through one that lends connections by the transaction")
+	cmd.Flags().StringVar(&migrate, "migrate", "on", "bring the store's tables up to date at start: on, or off, to leave that to 'accord migrate'")
 	cmd.Flags().BoolVar(&defaultJSON, "default-json", false, "read a registration without schemaType as JSON, for people with curl")
 	roleFlags(cmd)
 	return cmd
@@ -59,6 +62,8 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 
 type registryOptions struct {
 	store       string
+	direct      string // --store-direct
+	migrate     string // --migrate; "" = on
 	defaultJSON bool
 	cluster     string // Kafka cluster id, "" = unknown
 	log         *slog.Logger
@@ -75,7 +80,7 @@ type registryRole struct {
 
 // openRegistry opens the store and builds the role on it. The caller runs registry.Run, serves handler, and closes.
 func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error) {
-	store, err := openStore(ctx, o.store)
+	store, err := openStore(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -110,21 +115,36 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 func (r *registryRole) close() { r.store.Close() }
 
 // openStore opens what --store names.
-func openStore(ctx context.Context, name string) (catalog.Store, error) {
+func openStore(ctx context.Context, o registryOptions) (catalog.Store, error) {
 	var store catalog.Store
 	var err error
+	file, isFile := strings.CutPrefix(o.store, "sqlite:")
 	switch {
-	case strings.HasPrefix(name, "sqlite:"):
-		store, err = sqlite.Open(ctx, strings.TrimPrefix(name, "sqlite:"))
-	case strings.HasPrefix(name, "postgres://"), strings.HasPrefix(name, "postgresql://"):
-		store, err = postgres.Open(ctx, name)
+	case o.migrate != "" && o.migrate != "on" && o.migrate != "off":
+		return nil, exit(exitUsage, fmt.Errorf("--migrate %s: want on or off", o.migrate))
+	case isFile && o.direct != "":
+		return nil, exit(exitUsage, errors.New("--store-direct is for postgres:// stores: a SQLite file is opened by this process alone"))
+	case isFile:
+		store, err = sqlite.Options{KeepTables: o.migrate == "off"}.Open(ctx, file)
+	case isPostgres(o.store) && (o.direct == "" || isPostgres(o.direct)):
+		store, err = postgres.Options{Direct: o.direct, KeepTables: o.migrate == "off"}.Open(ctx, o.store)
+	case isPostgres(o.store):
+		return nil, exit(exitUsage, fmt.Errorf("--store-direct %s: want postgres://USER@HOST/DATABASE", masked(o.direct)))
 	default:
-		return nil, exit(exitUsage, fmt.Errorf("--store %s: want sqlite:FILE or postgres://USER@HOST/DATABASE", masked(name)))
+		return nil, wrongStore(o.store)
 	}
 	if err != nil {
-		return nil, exit(exitUnavailable, fmt.Errorf("open store %s: %w", masked(name), err))
+		return nil, exit(exitUnavailable, fmt.Errorf("open store %s: %w", masked(o.store), err))
 	}
 	return store, nil
+}
+
+func isPostgres(store string) bool {
+	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://")
+}
+
+func wrongStore(name string) error {
+	return exit(exitUsage, fmt.Errorf("--store %s: want sqlite:FILE or postgres://USER@HOST/DATABASE", masked(name)))
 }
 
 // newMetrics is a registry with what every role tells about its process.

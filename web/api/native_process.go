@@ -46,6 +46,7 @@ type readyBody struct {
 	Store      string      `json:"store" doc:"ok: it was read and written within a second; else unreachable" example:"ok"`
 	Migrations string      `json:"migrations" doc:"ok; ahead: of a newer release, which only adds; behind: not done; unknown" example:"ok"`
 	Cache      string      `json:"cache" doc:"live while changes are heard; pass-through while each read goes to the store" example:"live"`
+	Deaf       string      `json:"deaf,omitempty" doc:"How long nobody has told of changes, while that is so" example:"2.5s"`
 	Revision   catalog.Rev `json:"revision" example:"42"`
 	Draining   bool        `json:"draining,omitempty" doc:"The process is about to end."`
 }
@@ -116,6 +117,9 @@ func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error)
 	ready := readyBody{Store: "ok", Migrations: "ok", Draining: a.serving.Err() != nil, Cache: "pass-through", Revision: status.Revision}
 	if status.Listening {
 		ready.Cache = "live"
+	}
+	if status.Deaf > 0 {
+		ready.Deaf = status.Deaf.Round(time.Millisecond).String()
 	}
 	health, err := a.prober.ask(ctx, a.registry)
 	switch {
