@@ -110,6 +110,7 @@ type StoredSchema struct {
 	Referrers []Referrer       // schemas of any context that refer to one of Versions
 	MaxID     int              // highest ID ever given in its context
 	Lenses    int              // how often lenses were set on the versions that carry it: the sum of their revisions
+	Rev       Rev              // newest revision that was visible when it was read
 }
 
 // Referrer is a schema that refers to a version.

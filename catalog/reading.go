@@ -199,7 +199,7 @@ func (r *Registry) IDsByGUID(ctx context.Context, guid string) ([]Key, error) {
 
 // Places reads a schema with where it stands and what refers to it; never from memory. SchemaNotFound.
 func (r *Registry) Places(ctx context.Context, k Key) (StoredSchema, error) {
-	return r.store.Schema(ctx, k)
+	return r.freshSchema(ctx, k)
 }
 
 // ReferencedBy returns the IDs of schemas that refer to a version, ascending; number may be Latest. LiveOnly: those
@@ -216,7 +216,7 @@ func (r *Registry) ReferencedBy(ctx context.Context, name Name, number int, incl
 	if v == nil {
 		return nil, &Error{Reason: VersionNotFound, Name: name, Version: number}
 	}
-	stored, err := r.store.Schema(ctx, Key{Context: v.Schema.Context, ID: v.Schema.ID})
+	stored, err := r.freshSchema(ctx, Key{Context: v.Schema.Context, ID: v.Schema.ID})
 	if err != nil {
 		return nil, err
 	}

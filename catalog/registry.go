@@ -119,6 +119,23 @@ func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error
 	return &s, nil
 }
 
+// freshSchema reads a schema from the store, and hears what it shows. That it is not there shows that somebody may have
+// purged it.
+func (r *Registry) freshSchema(ctx context.Context, k Key) (StoredSchema, error) {
+	s, err := r.store.Schema(ctx, k)
+	switch {
+	case err == nil:
+		r.hear(s.Rev)
+	case errors.Is(err, SchemaNotFound):
+		rev, err := r.store.Revision(ctx)
+		if err != nil {
+			return s, err
+		}
+		r.hear(rev)
+	}
+	return s, err
+}
+
 // schema reads a schema's text, from memory if it was seen before. The result is shared. Whoever asks for a revision
 // that the caches do not follow yet reads through, since a purge may be among what they miss; while the store cannot
 // be reached, what was seen is served, because the text of an ID never changes.
@@ -155,7 +172,7 @@ func (r *Registry) find(ctx context.Context, k Key, join bool) (*StoredSchema, e
 	era := r.hearing.now()
 	load := func(ctx context.Context) (*StoredSchema, error) {
 		r.metrics.misses.Inc()
-		stored, err := r.store.Schema(ctx, k)
+		stored, err := r.freshSchema(ctx, k)
 		if err != nil {
 			return nil, err
 		}

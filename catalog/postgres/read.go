@@ -276,8 +276,9 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (catalog.StoredSchema
 				FROM accord.versions v JOIN accord.refs r ON r.to_ctx = v.ctx AND r.to_subject = v.subject AND r.to_number = v.number
 				WHERE v.ctx = f.ctx AND v.id = f.id ORDER BY r.ctx, r.id, v.subject, v.number) x), '[]'),
 			coalesce((SELECT pg_sequence_last_value(('accord.id_' || c.n)::regclass) FROM accord.contexts c WHERE c.name = f.ctx), 0),
-			coalesce((SELECT sum((v.lens::json->>'rev')::integer) FROM accord.versions v WHERE v.ctx = f.ctx AND v.id = f.id AND v.lens <> ''), 0)
-		FROM found f`, args...).Scan(&row, &versions, &referrers, &found.MaxID, &found.Lenses)
+			coalesce((SELECT sum((v.lens::json->>'rev')::integer) FROM accord.versions v WHERE v.ctx = f.ctx AND v.id = f.id AND v.lens <> ''), 0),
+			(`+revisionQuery+`)
+		FROM found f`, args...).Scan(&row, &versions, &referrers, &found.MaxID, &found.Lenses, &found.Rev)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, &catalog.Error{Reason: catalog.SchemaNotFound, Name: catalog.Name{Context: k.Context}, ID: k.ID, GUID: k.GUID}
 	}

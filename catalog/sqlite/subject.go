@@ -268,6 +268,9 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (found catalog.Stored
 		if err := finish(); err != nil {
 			return err
 		}
+		if found.Rev, err = t.revision(); err != nil {
+			return err
+		}
 		return t.places(&found)
 	})
 	return found, err

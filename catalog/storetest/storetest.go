@@ -146,7 +146,7 @@ func testAppend(t *testing.T, s catalog.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := catalog.StoredSchema{Schema: got.Schema, Versions: []catalog.SubjectVersion{{Name: name("a"), Version: 1}}, MaxID: 1, Lenses: 1}
+	want := catalog.StoredSchema{Schema: got.Schema, Versions: []catalog.SubjectVersion{{Name: name("a"), Version: 1}}, MaxID: 1, Lenses: 1, Rev: rev}
 	if diff := cmp.Diff(want, stored); diff != "" {
 		t.Errorf("Schema (-want +got):\n%s", diff)
 	}
