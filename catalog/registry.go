@@ -167,7 +167,8 @@ func (r *Registry) known(k Key) Key {
 	return k
 }
 
-// find reads a schema from the store, joined with all who ask at the same time, and keeps it.
+// find reads a schema from the store and keeps it; with join, as one with all who ask at the same time, unless the caller
+// wants to see what the caches do not follow yet: another reading may have begun before that.
 func (r *Registry) find(ctx context.Context, k Key, join bool) (*StoredSchema, error) {
 	era := r.hearing.now()
 	load := func(ctx context.Context) (*StoredSchema, error) {
@@ -179,7 +180,7 @@ func (r *Registry) find(ctx context.Context, k Key, join bool) (*StoredSchema, e
 		r.keep(era, &stored.Schema)
 		return &stored, nil
 	}
-	if join {
+	if join && r.hearing.follows(ctx) {
 		return r.loading.do(ctx, loadKey{k, era}, load)
 	}
 	return load(ctx)
