@@ -2,7 +2,7 @@
 //
 //	           record ──► find reference ──► writer's schema ──► plan: lenses up or down ──► validate ──► *T
 //	Decoder                    │                    │                     │
-//	                           └──── Registry: cache ─ schemas.lock ─ HTTP (in this order)
+//	                           └──── Registry: cache ─ schemas.lock ─ HTTP ─ cache folder (in this order)
 //	Encoder    *T ──► validate ──► frame and CloudEvents attributes ──► record
 //
 // A Decoder reads every version of an event as the one version that its program was built for, older ones through lenses
@@ -48,6 +48,7 @@ type Registry struct {
 	http     *http.Client
 	token    string
 	lock     *lockIndex // nil: no lock
+	disk     *disk      // nil: no cache folder
 	frozen   bool
 	negative time.Duration
 
@@ -129,6 +130,9 @@ func Open(base string, options ...Option) (*Registry, error) {
 			return nil, fmt.Errorf("registry %q: not an http or https URL", base)
 		}
 		r.base = u
+		if r.disk != nil {
+			r.disk.base = r.plainBase()
+		}
 	} else if r.lock == nil {
 		return nil, errors.New("open registry: neither a URL nor a lock file")
 	}

@@ -31,11 +31,28 @@ type answer struct {
 	References []Reference    `json:"references"`
 }
 
-// get asks the registry for one JSON document. ifNoneMatch may be ""; etag is the answer's, and unchanged says that
-// ifNoneMatch still holds, in which case into is left alone.
+// get asks the registry for one JSON document; while it is away, what it last answered stands. ifNoneMatch may be ""; etag is
+// the answer's, and unchanged says that ifNoneMatch still holds, in which case into is left alone.
 //
 // Errors: ErrUnknownSchema if the registry says in its own words that there is no such thing, else ErrUnavailable.
 func (r *Registry) get(ctx context.Context, path, ifNoneMatch string, into any) (etag string, unchanged bool, err error) {
+	recall := func() bool {
+		body, then, _, ok := r.disk.recall(path)
+		etag = then
+		return ok && json.Unmarshal(body, into) == nil
+	}
+	if ctx.Value(fromDiskKey{}) != nil && recall() {
+		return etag, false, nil
+	}
+	etag, unchanged, err = r.ask(ctx, path, ifNoneMatch, into)
+	if errors.Is(err, ErrUnavailable) && recall() {
+		return etag, false, nil
+	}
+	return etag, unchanged, err
+}
+
+// ask is get without what was answered before.
+func (r *Registry) ask(ctx context.Context, path, ifNoneMatch string, into any) (etag string, unchanged bool, err error) {
 	req, err := r.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return "", false, err
@@ -55,8 +72,10 @@ func (r *Registry) get(ctx context.Context, path, ifNoneMatch string, into any) 
 	case len(body) > MaxAnswerBytes:
 		return "", false, fmt.Errorf("get %s: %w: the answer is over MaxAnswerBytes (%d)", path, ErrUnavailable, MaxAnswerBytes)
 	case res.StatusCode == http.StatusNotModified && ifNoneMatch != "":
+		r.disk.still(path)
 		return ifNoneMatch, true, nil
 	case res.StatusCode == http.StatusNotFound && inItsOwnWords(body):
+		r.disk.forget(path)
 		return "", false, fmt.Errorf("get %s: %w", path, ErrUnknownSchema)
 	case res.StatusCode != http.StatusOK:
 		return "", false, fmt.Errorf("get %s: %w: HTTP %d", path, ErrUnavailable, res.StatusCode)
@@ -64,7 +83,9 @@ func (r *Registry) get(ctx context.Context, path, ifNoneMatch string, into any) 
 	if err := json.Unmarshal(body, into); err != nil {
 		return "", false, fmt.Errorf("get %s: %w: %w", path, ErrUnavailable, err)
 	}
-	return res.Header.Get("ETag"), false, nil
+	etag = res.Header.Get("ETag")
+	r.disk.keep(path, etag, body)
+	return etag, false, nil
 }
 
 // request begins one exchange with the registry.

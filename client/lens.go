@@ -53,7 +53,7 @@ func (r *Registry) lens(ctx context.Context, at validator.SubjectVersion) (*upca
 	if r.base == nil {
 		return nil, 0, fmt.Errorf("%s v%d is not in the lock file: %w", at.Subject, at.Version, ErrUnknownSchema)
 	}
-	if err := r.ask(ctx, slot, at); err != nil {
+	if err := r.fill(ctx, slot, at); err != nil {
 		return nil, 0, err
 	}
 	slot.known = true
@@ -72,8 +72,8 @@ func (s *lensSlot) take(ctx context.Context) error {
 
 func (s *lensSlot) give() { <-s.turn }
 
-// ask gets a lens if it is another than the slot's, whose turn the caller has.
-func (r *Registry) ask(ctx context.Context, slot *lensSlot, at validator.SubjectVersion) error {
+// fill gets a lens if it is another than the slot's, whose turn the caller has.
+func (r *Registry) fill(ctx context.Context, slot *lensSlot, at validator.SubjectVersion) error {
 	var a lensAnswer
 	path := fmt.Sprintf("/v1/subjects/%s/versions/%d/lens", url.PathEscape(at.Subject), at.Version)
 	etag, unchanged, err := r.get(ctx, path, slot.etag, &a)
@@ -119,7 +119,7 @@ func (r *Registry) refresh() {
 			if !slot.known {
 				return true
 			}
-			return r.ask(ctx, slot, key.(validator.SubjectVersion)) == nil
+			return r.fill(ctx, slot, key.(validator.SubjectVersion)) == nil
 		})
 	})
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -47,6 +48,8 @@ func (r *Registry) Watch(ctx context.Context, ring func(*validator.Snapshot)) er
 	}
 }
 
+const bindingsPath = "/v1/bindings"
+
 // bindingsAnswer is GET /v1/bindings.
 type bindingsAnswer struct {
 	Revision uint64            `json:"revision"`
@@ -76,7 +79,8 @@ type promiseAnswer struct {
 
 // Load asks the registry for the bindings now, unless they are unchanged, and swaps the snapshot. The newest schema of
 // every subject is loaded and compiled before the swap, as far as that succeeds. It says whether there is a new
-// snapshot. Errors: ErrUnavailable, ctx's.
+// snapshot. While the registry is away a first Load takes the bindings of the cache folder, as old as they are.
+// Errors: ErrUnavailable, ctx's.
 func (r *Registry) Load(ctx context.Context) (changed bool, err error) {
 	if r.base == nil {
 		return false, ErrUnavailable
@@ -88,12 +92,17 @@ func (r *Registry) Load(ctx context.Context) (changed bool, err error) {
 		known = *p
 	}
 	var a bindingsAnswer
-	etag, unchanged, err := r.get(ctx, "/v1/bindings", known, &a)
-	if err != nil {
-		return false, err
-	}
+	etag, unchanged, err := r.ask(ctx, bindingsPath, known, &a)
 	now := time.Now()
-	r.asked.Store(now.UnixNano())
+	if err != nil {
+		body, then, at, ok := r.disk.recall(bindingsPath)
+		if known != "" || !errors.Is(err, ErrUnavailable) || !ok || json.Unmarshal(body, &a) != nil {
+			return false, err
+		}
+		etag, now = then, at
+		ctx = fromDisk(ctx)
+	}
+	r.asked.Store(time.Now().UnixNano())
 	if unchanged {
 		still := *r.Snapshot()
 		still.At = now

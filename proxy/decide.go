@@ -139,6 +139,7 @@ type judge struct {
 	srv        *Server
 	ctx        context.Context
 	plans      *plans
+	stale      bool // the bindings are older than Config.MaxStale
 	principal  string
 	violations int // how many violations of a record are told; 0: only that there are some
 
@@ -157,11 +158,21 @@ type fetched struct {
 }
 
 func (s *Server) judge(ctx context.Context, principal string, violations int) *judge {
-	return &judge{srv: s, ctx: ctx, plans: s.current(), principal: principal, violations: violations}
+	j := &judge{srv: s, ctx: ctx, plans: s.current(), principal: principal, violations: violations}
+	j.stale = s.stale(j.plans.snapshot)
+	return j
+}
+
+// stale says whether bindings are too old to be enforced.
+func (s *Server) stale(snapshot *validator.Snapshot) bool {
+	return s.cfg.MaxStale > 0 && time.Since(snapshot.At) > s.cfg.MaxStale
 }
 
 // record judges one record: its key where the topic has a promise about keys, then its value.
 func (j *judge) record(p *plan, key, value []byte, h validator.Headers) verdict {
+	if j.stale && p.binding != nil {
+		return j.missing(p, validator.Ref{}, errStale)
+	}
 	if p.binding != nil && len(p.binding.Keys) > 0 && key != nil {
 		if v := j.part(p, p.binding.Keys, key, h, true); !v.accepted() {
 			v.key = true
@@ -395,11 +406,17 @@ func (j *judge) entry(ref validator.Ref) (*validator.Entry, error) {
 	return f.entry, f.err
 }
 
+// errStale is why nothing is judged by bindings that nobody confirmed for too long.
+var errStale = errors.New("the bindings are too old")
+
 // missing is the verdict where there is no schema to judge by.
 func (j *judge) missing(p *plan, ref validator.Ref, err error) verdict {
 	v := verdict{subject: ref.Subject, version: ref.Version}
 	what := ""
-	if ref.Subject == "" {
+	switch {
+	case errors.Is(err, errStale):
+		what = errStale.Error() + ": "
+	case ref.Subject == "":
 		what = ref.String() + ": "
 	}
 	if errors.Is(err, validator.ErrUnknownSchema) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	StreamIdle        = time.Minute      // without an event, after which a stream ends
 	produceTimeout    = 10 * time.Second // for one event to reach its topic
 	retryAfter        = "1"              // seconds, with 429 and 503
+	staleWarning      = 5 * time.Minute  // age of the bindings from which /readyz warns
 )
 
 // Handler serves HTTP producing, /healthz, /readyz and /metrics. Producing answers 503 while Serve is not running.
@@ -153,8 +155,14 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !snapshot.At.IsZero() {
 		age := time.Since(snapshot.At)
 		state.Age = age.Seconds()
+		switch {
+		case s.stale(snapshot):
+			state.Status, status = fmt.Sprintf("the bindings are %s old, at most %s are allowed: the registry does not confirm them", age.Round(time.Second), s.cfg.MaxStale), http.StatusServiceUnavailable
+		case age > staleWarning:
+			state.Warnings = append(state.Warnings, fmt.Sprintf("the bindings are %s old: the registry does not confirm them", age.Round(time.Second)))
+		}
 	}
-	state.Warnings = append(s.planFaults(), s.quarantine.faults()...)
+	state.Warnings = append(state.Warnings, slices.Concat(s.planFaults(), s.quarantine.faults())...)
 	writeJSON(w, status, state)
 }
 

@@ -148,7 +148,7 @@ func (s *Server) front(r *http.Request, topic, principal string, opts options) (
 func (f *front) renew() {
 	f.judge.waited, f.judge.fetched = 0, nil
 	if now := f.srv.current(); now != f.judge.plans {
-		f.judge.plans = now
+		f.judge.plans, f.judge.stale = now, f.srv.stale(now.snapshot)
 		f.plan = f.srv.plan(now, f.plan.topic)
 	}
 }

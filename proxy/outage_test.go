@@ -165,6 +165,44 @@ func TestNobodyIsAcceptedWithoutBindings(t *testing.T) {
 	}
 }
 
+// TestMaxStale stops enforcing bindings that nobody confirmed for too long; what is not bound goes on.
+func TestMaxStale(t *testing.T) {
+	b := embedded(t)
+	for _, tc := range []struct {
+		age  time.Duration
+		max  time.Duration
+		code int16
+		says string
+	}{
+		{time.Minute, time.Hour, 0, `"status":"ready"`},
+		{10 * time.Minute, time.Hour, 0, "the bindings are 10m0s old: the registry does not confirm them"},
+		{10 * time.Minute, 0, 0, "the bindings are 10m0s old"},
+		{2 * time.Hour, time.Hour, kerr.NotEnoughReplicas.Code, "at most 1h0m0s are allowed"},
+	} {
+		topic, free := b.topic(t, "stale", 1), b.topic(t, "free", 1)
+		source := bound(topic, "")
+		old := *source.Snapshot()
+		old.At = time.Now().Add(-tc.age)
+		source.snapshot.Store(&old)
+		s, addr := b.gate(t, proxy.Config{Schemas: source, MaxStale: tc.max})
+		answer := produceRaw(t, addr, produceRequest(9, -1, map[string][][]byte{topic: {encodeBatch(t, goodV2)}, free: {encodeBatch(t, badLines)}}))
+		for _, rt := range answer.Topics {
+			want := tc.code
+			if rt.Topic == free {
+				want = 0
+			}
+			if got := rt.Partitions[0].ErrorCode; got != want {
+				t.Errorf("bindings %v old, at most %v: topic %s has code %d, want %d", tc.age, tc.max, rt.Topic, got, want)
+			}
+		}
+		web := httptest.NewServer(s.Handler())
+		if text := get(t, web.URL+"/readyz"); !contains(text, tc.says) {
+			t.Errorf("/readyz = %s, want %q", text, tc.says)
+		}
+		web.Close()
+	}
+}
+
 // TestPolicyThatIsNone holds a topic to reject, and says so.
 func TestPolicyThatIsNone(t *testing.T) {
 	for _, enforce := range []string{`{"policy":"lax"}`, `{"quarantine":"yes"}`, `{"polcy":"off"}`, `{"choose":"newest"}`} {

@@ -48,6 +48,9 @@ type Config struct {
 	Unbound Policy
 	// EnforceSenders refuses, on every bound topic, events from principals whose service does not declare sending them.
 	EnforceSenders bool
+	// MaxStale is how old bindings may grow while the registry does not confirm them; past it the records of bound topics are
+	// treated as if their schema could not be asked for. Zero: however old.
+	MaxStale time.Duration
 	// Report receives what was seen, every ReportEvery and soon after a new rejection; an error has the same report
 	// sent again later. It is called by one goroutine, the last time while Serve ends. nil: nobody wants to know.
 	Report func(context.Context, Report) error

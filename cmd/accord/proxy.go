@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,15 +15,16 @@ import (
 
 // proxyCommand runs the gate in front of Kafka.
 func proxyCommand(std streams) *cobra.Command {
-	var address, httpAddress, brokers, registry, advertise string
+	var address, httpAddress, brokers, registry, advertise, cacheDir string
 	var nodes int
+	var maxStale days
 	cmd := &cobra.Command{
 		Use:   "proxy",
 		Short: "Run the gate in front of Kafka: an invalid event never reaches a topic",
 		Long: `Runs the validating produce proxy in front of a Kafka cluster: the Kafka protocol on one listener
 (and one port above it for each broker), the same gate over HTTP on another. Producers point here
 instead of at the brokers; nothing else changes.`,
-		Example: `  accord proxy --brokers kafka1:9092,kafka2:9092 --registry http://registry:8081`,
+		Example: `  accord proxy --brokers kafka1:9092,kafka2:9092 --registry http://registry:8081 --cache-dir /var/lib/accord`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if brokers == "" {
@@ -40,7 +42,11 @@ instead of at the brokers; nothing else changes.`,
 			}
 			defer web.Close()
 			log := newLog(std.err)
-			source, err := client.Open(registry, client.WithNegativeTTL(validator.NegativeTTL))
+			options := []client.Option{client.WithNegativeTTL(validator.NegativeTTL)}
+			if cacheDir != "" {
+				options = append(options, client.WithCacheDir(cacheDir))
+			}
+			source, err := client.Open(registry, options...)
 			if err != nil {
 				return exit(exitUsage, err)
 			}
@@ -51,7 +57,7 @@ instead of at the brokers; nothing else changes.`,
 			}
 			server, err := proxy.New(proxy.Config{
 				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
-				Nodes: proxy.NodeRange{Count: int32(nodes)}, Report: report, Log: log,
+				Nodes: proxy.NodeRange{Count: int32(nodes)}, MaxStale: time.Duration(maxStale), Report: report, Log: log,
 			})
 			if err != nil {
 				return exit(exitUsage, err)
@@ -68,6 +74,8 @@ instead of at the brokers; nothing else changes.`,
 	cmd.Flags().StringVar(&brokers, "brokers", "", "the cluster behind it: HOST:PORT,…")
 	cmd.Flags().StringVar(&registry, "registry", defaultRegistry, "URL of the registry")
 	cmd.Flags().StringVar(&advertise, "advertise", "", "host told to clients (default: where their connection arrived)")
+	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "folder that keeps what the registry answered, for a start while it is away")
+	cmd.Flags().Var(&maxStale, "max-stale", "how old bindings may grow while the registry is away, such as 12h or 7d (default: however old)")
 	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
 	roleFlags(cmd)
 	return cmd
