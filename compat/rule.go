@@ -1,19 +1,26 @@
 package compat
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/accordhq/accord/validator"
 )
 
 // Rule is one kind of difference between two schemas. It explains a verdict and never makes one.
 type Rule struct {
-	ID        string    // kebab-case, stable: what Change.Rule says
-	Meaning   string    // one sentence
-	Keyword   string    // the keyword it is about; "" if several
-	Confluent string    // name of the Difference in the Confluent Schema Registry; "" if it has none
-	Old, New  string    // the smallest pair of schemas that shows it
-	Event     string    // an event that Old accepts and New rejects; "" if there is none for this pair
-	Ways      [3]string // three ways out for whoever meets it as a break
+	ID        string    `json:"id"`                  // kebab-case, stable: what Change.Rule says
+	Meaning   string    `json:"meaning"`             // one sentence
+	Keyword   string    `json:"keyword,omitempty"`   // the keyword it is about; "" if several
+	Confluent string    `json:"confluent,omitempty"` // name of the Difference in the Confluent Schema Registry; "" if it has none
+	Old       string    `json:"old"`                 // with New the smallest pair of schemas that shows it
+	New       string    `json:"new"`
+	Event     string    `json:"event,omitempty"` // an event that Old accepts and New rejects; "" if there is none for this pair
+	Ways      [3]string `json:"ways"`            // three ways out for whoever meets it as a break
 }
 
 // Rules returns the table, in the order of its families. The slice is the caller's own.
@@ -123,3 +130,61 @@ func boundRules() (out []Rule) {
 	}
 	return out
 }
+
+// Explanation is a rule with what its smallest example shows.
+type Explanation struct {
+	Rule
+	// Breaks are the directions in which the example breaks, each with its event; a change of this kind may be safe all
+	// the same where the rest of the schemas makes it so.
+	Breaks []Break `json:"breaks"`
+	// Refuses are the Confluent policies that refuse the change by its Confluent name, whatever the verdict.
+	Refuses []Policy `json:"refuses"`
+}
+
+// Break is an event that the reader of a direction rejects.
+type Break struct {
+	Direction Direction       `json:"direction"`
+	Event     json.RawMessage `json:"event"`
+}
+
+// Explain finds a rule by its id, or by Confluent's name of the difference, in any letter case, with _ or -, and asks
+// the checker about its smallest example. ErrNoRule if there is none.
+func Explain(ctx context.Context, name string) (Explanation, error) {
+	id := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	rule := rulesByID[id]
+	for i := 0; rule == nil && i < len(rules); i++ {
+		if rules[i].Confluent != "" && strings.EqualFold(rules[i].Confluent, strings.ReplaceAll(name, "-", "_")) {
+			rule = &rules[i]
+		}
+	}
+	if rule == nil {
+		return Explanation{}, ErrNoRule
+	}
+	e := Explanation{Rule: *rule, Breaks: []Break{}, Refuses: []Policy{}}
+	var both [2]*Schema
+	for i, text := range []string{rule.Old, rule.New} {
+		v, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{})
+		if err != nil {
+			return e, fmt.Errorf("example of rule %s: %w", rule.ID, err)
+		}
+		if both[i], err = Compile(v); err != nil {
+			return e, fmt.Errorf("example of rule %s: %w", rule.ID, err)
+		}
+	}
+	var c *Checker
+	for _, d := range Full.Directions() {
+		left, right := sides(d, both[0], both[1])
+		if r := c.Contains(ctx, left, right, Options{}); r.Counterexample != nil {
+			e.Breaks = append(e.Breaks, Break{d, r.Counterexample.Event})
+		}
+	}
+	for _, p := range []Policy{ConfluentStrict, ConfluentLenient} {
+		if rule.Confluent != "" && !confluentAllows(p, rule.Confluent) {
+			e.Refuses = append(e.Refuses, p)
+		}
+	}
+	return e, nil
+}
+
+// ErrNoRule says that a name is no rule's.
+var ErrNoRule = errors.New("no such rule")

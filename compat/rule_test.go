@@ -114,3 +114,24 @@ func TestRuleTable(t *testing.T) {
 		ids[r.ID] = true
 	}
 }
+
+// TestExplain: every rule has its page; the event that its row claims and the one that the checker finds are about the
+// same direction.
+func TestExplain(t *testing.T) {
+	for _, r := range compat.Rules() {
+		e, err := compat.Explain(t.Context(), strings.ToUpper(strings.ReplaceAll(r.ID, "-", "_")))
+		if err != nil {
+			t.Fatalf("Explain(%s): %v", r.ID, err)
+		}
+		backward := slices.ContainsFunc(e.Breaks, func(b compat.Break) bool { return b.Direction == compat.DirectionBackward })
+		if e.ID != r.ID && e.Confluent != r.Confluent || e.ID == r.ID && backward != (r.Event != "") {
+			t.Errorf("Explain(%s) = %s, breaks %+v; the row's event is %q", r.ID, e.ID, e.Breaks, r.Event)
+		}
+	}
+	if e, err := compat.Explain(t.Context(), "SUM_TYPE_NARROWED"); err != nil || e.ID != "any-of-branch-removed" || len(e.Refuses) != 2 {
+		t.Errorf("Explain(SUM_TYPE_NARROWED) = %+v, %v", e, err)
+	}
+	if _, err := compat.Explain(t.Context(), "nothing"); err != compat.ErrNoRule {
+		t.Errorf("Explain(nothing) = %v, want ErrNoRule", err)
+	}
+}

@@ -112,7 +112,7 @@ func settled(cmd *cobra.Command) {
 // verbs lists every verb's constructor; a verb has one file.
 var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
-	lintCommand, checkCommand, diffCommand, applyCommand,
+	lintCommand, checkCommand, diffCommand, applyCommand, explainCommand,
 	validateCommand,
 	exportCommand, importCommand, migrateCommand,
 	versionCommand,

@@ -105,20 +105,27 @@ func settleFromFile(cmd *cobra.Command, from map[string]string) error {
 	return nil
 }
 
-// nearestFlag is the flag with the most pairs of letters in common.
+// nearestFlag is the flag that is most like a name.
 func nearestFlag(cmd *cobra.Command, name string) string {
-	best, score := "", -1
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return nearest(names, name)
+}
+
+// nearest is the first of some names that has the most pairs of letters in common with another, for its length.
+func nearest(names []string, name string) string {
+	best, score := "", -1.0
+	for _, candidate := range names {
 		common := 0
 		for i := range len(name) - 1 {
-			if strings.Contains(f.Name, name[i:i+2]) {
+			if strings.Contains(candidate, name[i:i+2]) {
 				common++
 			}
 		}
-		if common > score {
-			best, score = f.Name, common
+		if s := float64(common) / float64(len(candidate)+len(name)); s > score {
+			best, score = candidate, s
 		}
-	})
+	}
 	return best
 }
 
