@@ -108,6 +108,9 @@ func (r *Registry) turn(ctx context.Context) (done func(), err error) {
 // compiledSchema compiles the schema of a version for judging, from memory if it was judged before.
 func (r *Registry) compiledSchema(ctx context.Context, v *Version) (*compat.Schema, error) {
 	k := Key{Context: v.Schema.Context, ID: v.Schema.ID}
+	if b := batchOf(ctx); b != nil && k.ID < 0 {
+		return b.compiled[-k.ID-1], nil
+	}
 	if c, ok := r.compiled.get(k); ok {
 		return c, nil
 	}
@@ -276,26 +279,32 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 // VersionNotFound, also where there is no subject. Source: Confluent Schema Registry, POST
 // /compatibility/subjects/{subject}/versions/{version}.
 func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registration) (Judgement, error) {
+	j, _, err := r.check(ctx, name, number, reg)
+	return j, err
+}
+
+// check is Check, with what would be stored.
+func (r *Registry) check(ctx context.Context, name Name, number int, reg Registration) (Judgement, *proposal, error) {
 	if err := name.checkSubject(); err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	s, err := r.aliased(ctx, name)
 	if err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	if number > 0 && s.at(number, LiveOnly) == nil {
-		return Judgement{}, &Error{Reason: VersionNotFound, Name: name, Version: number}
+		return Judgement{}, nil, &Error{Reason: VersionNotFound, Name: name, Version: number}
 	}
 	p, err := r.propose(ctx, s, reg, false)
 	if err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	if err := r.complete(ctx, p, false); err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	history, err := r.history(ctx, s, &p.schema)
 	if err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	switch {
 	case number > 0:
@@ -305,11 +314,11 @@ func (r *Registry) Check(ctx context.Context, name Name, number int, reg Registr
 	}
 	lens, err := r.givenLens(ctx, s, reg.Lens, reg.Examples)
 	if err != nil {
-		return Judgement{}, err
+		return Judgement{}, nil, err
 	}
 	j, err := r.judge(ctx, s, p, history, lens)
 	j.Warnings = append(p.warnings, j.Warnings...)
-	return j, err
+	return j, p, err
 }
 
 // judgeReturn judges versions that come back: each, and the one after it, must fit what stands below them then.

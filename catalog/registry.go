@@ -87,7 +87,7 @@ func New(store Store, o Options) *Registry {
 // subject reads a subject, from memory where that is as good. The result is shared: it must not be changed.
 func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 	at, ok := r.hearing.current(ctx)
-	if !ok {
+	if !ok || batchOf(ctx) != nil {
 		return r.freshSubject(ctx, name)
 	}
 	if s, ok := r.subjects.get(name); ok {
@@ -110,6 +110,9 @@ func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 
 // freshSubject reads a subject from the store. What it shows was heard of from then on: no later answer is older.
 func (r *Registry) freshSubject(ctx context.Context, name Name) (*Subject, error) {
+	if b := batchOf(ctx); b != nil {
+		return b.subject(ctx, name)
+	}
 	r.metrics.misses.Inc()
 	s, err := r.store.Subject(ctx, name)
 	if err != nil {
@@ -140,6 +143,9 @@ func (r *Registry) freshSchema(ctx context.Context, k Key) (StoredSchema, error)
 // that the caches do not follow yet reads through, since a purge may be among what they miss; while the store cannot
 // be reached, what was seen is served, because the text of an ID never changes.
 func (r *Registry) schema(ctx context.Context, k Key) (*Schema, error) {
+	if k.ID < 0 {
+		return batchOf(ctx).schema(k)
+	}
 	k = r.known(k)
 	seen, ok := r.schemas.get(k)
 	if ok && r.hearing.follows(ctx) {

@@ -59,10 +59,50 @@ func (r *Registry) users(ctx context.Context, s *Subject, numbers []int) (list [
 	}
 	for _, u := range seen {
 		if n := s.numberOf(u); slices.Contains(numbers, n) {
-			list = append(list, User{Name: nameOf(services, u), Role: u.Role, Version: n, Source: UserObserved, Records: u.Records, Last: u.Last})
+			list = append(list, User{Name: userName(services, u), Role: u.Role, Version: n, Source: UserObserved, Records: u.Records, Last: u.Last})
 		}
 	}
 	return list, nil
+}
+
+// Strangers are those who were seen or pinned to read a subject within RecentUse and whom no service document declares
+// as its readers, the newest first; one row each.
+func (r *Registry) Strangers(ctx context.Context, name Name) ([]User, error) {
+	services, err := r.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, x := range services {
+		for _, receive := range x.Receives {
+			known[x.Name] = known[x.Name] || receive.Event == name.String()
+		}
+	}
+	pins, err := r.store.Pins(ctx, name, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := r.store.Usage(ctx, name, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	var list []User
+	for _, u := range seen {
+		if u.Role == RoleRead {
+			list = append(list, User{Name: userName(services, u), Role: RoleRead, Version: u.Version, Source: UserObserved, Records: u.Records, Last: u.Last})
+		}
+	}
+	for _, p := range pins {
+		list = append(list, User{Name: cmp.Or(serviceOfGroup(services, p.Group), p.Group, p.Client), Role: RoleRead, Version: p.Version, Source: UserPinned, Last: p.Last})
+	}
+	slices.SortStableFunc(list, func(a, b User) int { return b.Last.Compare(a.Last) })
+	return slices.DeleteFunc(list, func(u User) bool {
+		if known[u.Name] || time.Since(u.Last) >= RecentUse {
+			return true
+		}
+		known[u.Name] = true
+		return false
+	}), nil
 }
 
 // numberOf is the version that was seen: said by number, or the newest one with its ID; 0 if neither is known.
@@ -110,8 +150,8 @@ func serviceOfGroup(services []*Service, group string) string {
 	return ""
 }
 
-// nameOf is what to call somebody who was seen: a service where its group, principal or client ID tells it.
-func nameOf(services []*Service, u Usage) string {
+// userName is what to call somebody who was seen: a service where its group, principal or client ID tells it.
+func userName(services []*Service, u Usage) string {
 	if u.Service != "" {
 		return u.Service
 	}

@@ -201,12 +201,18 @@ func refuted(e *catalog.RefutedLens) *fault {
 	}
 }
 
+// refusalBody is what the 409 of a registration says to clients that take members they do not know.
+type refusalBody struct {
+	verdictBody
+	impactBody
+}
+
 // incompatible is the 409 of a registration.
 func (a *API) incompatible(ctx context.Context, e *catalog.Incompatible) *fault {
 	f := &fault{code: codeIncompatible, message: fmt.Sprintf(
 		`Schema being registered is incompatible with an earlier schema for subject "%s", details: [%s]`, e.Name, strings.Join(a.messages(ctx, e.Name, &e.Report), ", "))}
 	if callOf(ctx).unknown {
-		f.more = verdictOf(&e.Report)
+		f.more = refusalBody{verdictOf(&e.Report), a.impact(ctx, e)}
 	}
 	return f
 }
