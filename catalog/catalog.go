@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+	"unicode/utf8"
 )
 
 // Rev is a revision: every change gets one, in one total order over the whole store. Revision n is visible only when
@@ -237,6 +238,25 @@ type Query struct {
 	After   Name    // begins after this name; zero = at the start
 	Limit   int     // 0 = MaxPage, which is also the maximum
 	Expand  Expand
+}
+
+// Bounds are the names between which all that begin with Prefix stand, from the first included to the second excluded;
+// to is "" where nothing bounds them above. Names compare by bytes.
+func (q Query) Bounds() (from, to string) {
+	for rest := q.Prefix; rest != ""; {
+		last, size := utf8.DecodeLastRuneInString(rest)
+		rest = rest[:len(rest)-size]
+		switch last {
+		case utf8.RuneError: // also what is no text: no bound is always right
+			return q.Prefix, ""
+		case utf8.MaxRune:
+		case 0xD7FF: // surrogates follow
+			return q.Prefix, rest + "\uE000"
+		default:
+			return q.Prefix, rest + string(last+1)
+		}
+	}
+	return q.Prefix, ""
 }
 
 // Key asks for a schema: by GUID if that is set, in any context, else by context and ID.

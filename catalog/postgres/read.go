@@ -139,7 +139,17 @@ func (s *Store) Subjects(ctx context.Context, q catalog.Query) (page []catalog.S
 }
 
 func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subject, error) {
-	query := "SELECT ctx, name, head, greatest(rev, (SELECT p.rev FROM accord.policies p WHERE p.ctx = s.ctx AND p.subject = s.name)), (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE (ctx, name) > ($1, $2) AND starts_with(name, $3) AND ($4::text IS NULL OR ctx = $4)"
+	query := "SELECT ctx, name, head, greatest(rev, (SELECT p.rev FROM accord.policies p WHERE p.ctx = s.ctx AND p.subject = s.name)), (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE (ctx, name) > ($1, $2) AND starts_with(name, $3)"
+	args := []any{q.After.Context, q.After.Subject, q.Prefix, q.Limit}
+	if q.Context != nil { // the index leads straight to what is asked for
+		from, to := q.Bounds()
+		query += " AND ctx = $5 AND name >= $6"
+		args = append(args, *q.Context, from)
+		if to != "" {
+			query += " AND name < $7"
+			args = append(args, to)
+		}
+	}
 	has := func(state string) string {
 		return "EXISTS (SELECT 1 FROM accord.versions v WHERE v.ctx = s.ctx AND v.subject = s.name AND v.state " + state + ")"
 	}
@@ -151,7 +161,7 @@ func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subjec
 	case catalog.DeletedOnly:
 		query += " AND " + has("= 1") + " AND NOT " + has("= 0")
 	}
-	rows, err := tx.Query(ctx, query+" ORDER BY ctx, name LIMIT $5", q.After.Context, q.After.Subject, q.Prefix, q.Context, q.Limit)
+	rows, err := tx.Query(ctx, query+" ORDER BY ctx, name LIMIT $4", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +244,7 @@ func expand(ctx context.Context, tx pgx.Tx, e catalog.Expand, page []catalog.Sub
 func (s *Store) Contexts(ctx context.Context) ([]string, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, `SELECT '' COLLATE "C" UNION SELECT ctx FROM accord.subjects s WHERE EXISTS (SELECT 1 FROM accord.versions v WHERE v.ctx = s.ctx) ORDER BY 1`)
+	rows, err := s.pool.Query(ctx, `SELECT '' COLLATE "C" UNION SELECT name FROM accord.contexts c WHERE (SELECT true FROM accord.versions v WHERE v.ctx = c.name LIMIT 1) ORDER BY 1`)
 	if err != nil {
 		return nil, wrap(ctx, "list contexts", err)
 	}

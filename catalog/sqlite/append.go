@@ -88,7 +88,7 @@ func (t *tx) append(v *catalog.Version, head catalog.Head) error {
 	v.Rev = rev
 	// What stood deleted with the same ID has come back under a new number.
 	if err := t.exec(`UPDATE versions AS v SET state = 2, rev = ? WHERE ctx = ? AND subject = ? AND id = ? AND state = 1 AND NOT EXISTS (
-			SELECT 1 FROM refs r JOIN versions u ON u.ctx = r.ctx AND u.id = r.id AND u.state < 2
+			SELECT 1 FROM refs r JOIN versions u INDEXED BY versions_id ON u.ctx = r.ctx AND u.id = r.id AND u.state < 2
 			WHERE r.to_ctx = v.ctx AND r.to_subject = v.subject AND r.to_number = v.number)`,
 		rev, v.Context, v.Subject, v.Schema.ID); err != nil {
 		return err

@@ -57,7 +57,7 @@ func (t *tx) stored(name catalog.Name, number int, want catalog.State) (id int, 
 // not count.
 func (t *tx) unreferenced(name catalog.Name, number int, upTo catalog.State, whole bool) error {
 	var referenced bool
-	_, err := t.row(`SELECT EXISTS (SELECT 1 FROM refs r JOIN versions u ON u.ctx = r.ctx AND u.id = r.id AND u.state <= ?
+	_, err := t.row(`SELECT EXISTS (SELECT 1 FROM refs r JOIN versions u INDEXED BY versions_id ON u.ctx = r.ctx AND u.id = r.id AND u.state <= ?
 		WHERE r.to_ctx = ? AND r.to_subject = ? AND r.to_number = ? AND NOT (? AND u.ctx = r.to_ctx AND u.subject = r.to_subject))`,
 		[]any{upTo, name.Context, name.Subject, number, whole}, &referenced)
 	if err == nil && referenced {
@@ -154,7 +154,7 @@ func (t *tx) sweep(name catalog.Name) error {
 // sweepSchema removes a schema if no version carries it.
 func (t *tx) sweepSchema(ctx string, id int) error {
 	var guid string
-	orphan, err := t.row("DELETE FROM schemas AS s WHERE ctx = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.ctx = s.ctx AND v.id = s.id) RETURNING guid", []any{ctx, id}, &guid)
+	orphan, err := t.row("DELETE FROM schemas AS s WHERE ctx = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM versions v INDEXED BY versions_id WHERE v.ctx = s.ctx AND v.id = s.id) RETURNING guid", []any{ctx, id}, &guid)
 	if err != nil || !orphan {
 		return err
 	}

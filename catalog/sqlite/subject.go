@@ -123,9 +123,14 @@ func (t *tx) subjects(q catalog.Query) ([]catalog.Subject, error) {
 	}
 	query := "SELECT ctx, name, head, max(rev, coalesce((SELECT rev FROM policies p WHERE p.ctx = s.ctx AND p.subject = s.name), 0)) FROM subjects s WHERE (ctx, name) > (?, ?) AND substr(name, 1, length(?)) = ?"
 	args := []any{q.After.Context, q.After.Subject, q.Prefix, q.Prefix}
-	if q.Context != nil {
-		query += " AND ctx = ?"
-		args = append(args, *q.Context)
+	if q.Context != nil { // the index leads straight to what is asked for
+		from, to := q.Bounds()
+		query += " AND ctx = ? AND name >= ?"
+		args = append(args, *q.Context, from)
+		if to != "" {
+			query += " AND name < ?"
+			args = append(args, to)
+		}
 	}
 	has := func(state string) string {
 		return "EXISTS (SELECT 1 FROM versions v WHERE v.ctx = s.ctx AND v.subject = s.name AND v.state " + state + ")"
@@ -239,7 +244,7 @@ func (t *tx) expand(e catalog.Expand, at map[catalog.Name]*catalog.Subject, onPa
 // Contexts returns the contexts that have a version, and the default one.
 func (s *Store) Contexts(ctx context.Context) (contexts []string, err error) {
 	err = s.reading(ctx, "list contexts", func(t *tx) error {
-		return t.rows("SELECT '' UNION SELECT ctx FROM subjects s WHERE EXISTS (SELECT 1 FROM versions v WHERE v.ctx = s.ctx) ORDER BY 1", nil, func(scan func(...any) error) error {
+		return t.rows("SELECT '' UNION SELECT name FROM contexts c WHERE EXISTS (SELECT 1 FROM versions v WHERE v.ctx = c.name) ORDER BY 1", nil, func(scan func(...any) error) error {
 			var name string
 			err := scan(&name)
 			contexts = append(contexts, name)
@@ -276,9 +281,10 @@ func (s *Store) Schema(ctx context.Context, k catalog.Key) (found catalog.Stored
 	return found, err
 }
 
-// places fills in where a schema stands and what refers to it.
+// places fills in where a schema stands and what refers to it. The index is named, because the order that is asked for
+// tempts SQLite into reading the whole context by its primary key.
 func (t *tx) places(found *catalog.StoredSchema) error {
-	err := t.rows("SELECT ctx, subject, number, state FROM versions WHERE ctx = ? AND id = ? AND state < 2 ORDER BY subject, number",
+	err := t.rows("SELECT ctx, subject, number, state FROM versions INDEXED BY versions_id WHERE ctx = ? AND id = ? AND state < 2 ORDER BY subject, number",
 		[]any{found.Context, found.ID}, func(scan func(...any) error) error {
 			var v catalog.SubjectVersion
 			err := scan(&v.Context, &v.Subject, &v.Version, &v.State)
@@ -289,8 +295,8 @@ func (t *tx) places(found *catalog.StoredSchema) error {
 		return err
 	}
 	err = t.rows(`SELECT r.ctx, r.id, v.ctx, v.subject, v.number, v.state,
-			EXISTS (SELECT 1 FROM versions l WHERE l.ctx = r.ctx AND l.id = r.id AND l.state = 0)
-		FROM versions v JOIN refs r ON r.to_ctx = v.ctx AND r.to_subject = v.subject AND r.to_number = v.number
+			EXISTS (SELECT 1 FROM versions l INDEXED BY versions_id WHERE l.ctx = r.ctx AND l.id = r.id AND l.state = 0)
+		FROM versions v INDEXED BY versions_id JOIN refs r ON r.to_ctx = v.ctx AND r.to_subject = v.subject AND r.to_number = v.number
 		WHERE v.ctx = ? AND v.id = ? ORDER BY r.ctx, r.id, v.subject, v.number`,
 		[]any{found.Context, found.ID}, func(scan func(...any) error) error {
 			var r catalog.Referrer
@@ -301,7 +307,7 @@ func (t *tx) places(found *catalog.StoredSchema) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.row(`SELECT last_id, (SELECT coalesce(sum(lens ->> 'rev'), 0) FROM versions WHERE ctx = contexts.name AND id = ? AND lens <> '')
+	_, err = t.row(`SELECT last_id, (SELECT coalesce(sum(lens ->> 'rev'), 0) FROM versions INDEXED BY versions_id WHERE ctx = contexts.name AND id = ? AND lens <> '')
 		FROM contexts WHERE name = ?`, []any{found.ID, found.Context}, &found.MaxID, &found.Lenses)
 	return err
 }

@@ -39,6 +39,13 @@ type site struct {
 	addr     string
 	store    catalog.Store
 	registry *catalog.Registry
+	stop     func() // ends listening
+}
+
+// close stops and closes the store as well.
+func (s *site) close() {
+	s.stop()
+	_ = s.store.Close()
 }
 
 // newSite serves a store as the program does; change may alter the registry's settings.
@@ -50,7 +57,8 @@ func newSite(b testing.TB, store catalog.Store, o catalog.Options) *site {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.registry.Run(ctx) })
-	b.Cleanup(func() { cancel(); wg.Wait() })
+	s.stop = func() { cancel(); wg.Wait() }
+	b.Cleanup(s.stop)
 	s.addr = serveOn(b, api.New(api.Config{Registry: s.registry, Log: quiet}).Handler())
 	for !s.registry.Status().Listening {
 		runtime.Gosched()
@@ -316,4 +324,13 @@ func readPages(b testing.TB, w *wire) (subjects int) {
 		name, _, _ := bytes.Cut(next, []byte(`"`))
 		after = string(name)
 	}
+}
+
+// liveHeap is how many bytes are in use after a collection.
+func liveHeap() int {
+	runtime.GC()
+	runtime.GC() // what the first one found to be finalised
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
