@@ -67,6 +67,8 @@ type Registry struct {
 	texts    map[validator.SubjectVersion]answer // of references, which never change; at most maxReferenceTexts
 	closed   bool
 	usage    usage
+	pins     []pin
+	pinned   chan struct{}      // rings for new pins; nil: nobody listens yet
 	stop     context.CancelFunc // of background
 	work     context.Context    // ends with Close
 	working  sync.WaitGroup     // background refreshes

@@ -75,9 +75,10 @@ func TrustProducers() DecoderOption {
 	return decoderOption(func(d *Decoder) error { d.trust = true; return nil })
 }
 
-// WithGroup names the consumer group of the program. Every UsageEvery the registry is told which versions the group
-// read on which topic and how many, so that it can say who still reads an old version. Without it nothing is told. The
-// reports are best effort: one that the registry did not take is sent again, and Close sends the last.
+// WithGroup names the consumer group of the program. The registry is told which versions the group is built for, at once and
+// every PinEvery, and every UsageEvery which ones it read on which topic and how many, so that it can say who still reads
+// an old version. Without it nothing is told. The reports are best effort: one that the registry did not take is sent again,
+// and Close sends the last.
 func WithGroup(name string) DecoderOption {
 	return decoderOption(func(d *Decoder) error { d.group = name; return nil })
 }
@@ -93,6 +94,9 @@ func NewDecoder(r *Registry, options ...DecoderOption) (*Decoder, error) {
 	}
 	if len(d.bindings) == 0 {
 		return nil, errors.New("new decoder: no subject is bound")
+	}
+	if d.group != "" {
+		r.pin(d.group, d.bindings)
 	}
 	return d, nil
 }

@@ -32,6 +32,7 @@ type routes struct {
 	bindings string
 	revision int
 	reports  []string
+	pins     []string
 }
 
 func newRoutes(lock client.Lock) *routes { return &routes{lock: lock, asked: map[string]int{}} }
@@ -94,6 +95,13 @@ func (s *routes) handle(w http.ResponseWriter, req *http.Request) {
 			panic(err)
 		}
 		s.reports = append(s.reports, string(body))
+		w.WriteHeader(http.StatusNoContent)
+	case is("v1/readers"):
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			panic(err)
+		}
+		s.pins = append(s.pins, string(body))
 		w.WriteHeader(http.StatusNoContent)
 	case is("v1/bindings"):
 		s.answerETag(w, req, strconv.Itoa(s.revision), json.RawMessage(s.bindings))
@@ -356,6 +364,33 @@ func TestUsageIsReported(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[int]int64{1: 2, 2: 1, 3: 2}, seen); diff != "" {
 			t.Errorf("records by version (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestPinsAreReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := lockOf(t, orderPlaced)
+		s := newRoutes(lock)
+		s.away = true
+		r := open(t, "http://registry", client.WithHTTP(s.client()), client.WithLock(lockBytes(t, lock)))
+		decoder(t, r, client.For[OrderPlaced](orderPlaced, 3), client.WithGroup("payments"))
+		synctest.Wait()
+		s.set(func() { s.away = false })
+		decoder(t, r, client.For[OrderPlaced](orderPlaced, 2), client.WithGroup("audit"))
+		decoder(t, r, client.For[OrderPlaced](orderPlaced, 1)) // of no group: nobody's
+		synctest.Wait()
+		time.Sleep(client.PinEvery + time.Second)
+		synctest.Wait()
+		want := `{"readers":[{"group":"audit","subject":"orders.OrderPlaced","version":2},{"group":"payments","subject":"orders.OrderPlaced","version":3}]}`
+		if diff := cmp.Diff([]string{want, want}, s.pins); diff != "" {
+			t.Errorf("pins told (-want +got):\n%s", diff)
+		}
+		r.Close()
+		decoder(t, r, client.For[OrderPlaced](orderPlaced, 1), client.WithGroup("late"))
+		time.Sleep(client.PinEvery)
+		if len(s.pins) != 2 {
+			t.Errorf("told after Close: %v", s.pins[2:])
 		}
 	})
 }
