@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -35,5 +37,7 @@ func newMetrics(r *Registry) *metrics {
 	return m
 }
 
-// Collectors returns the metrics of the registry, to be registered once by whoever runs it.
-func (r *Registry) Collectors() []prometheus.Collector { return r.metrics.all }
+// Collectors returns the metrics of the registry and of its compiled schemas, to be registered once by whoever runs it.
+func (r *Registry) Collectors() []prometheus.Collector {
+	return slices.Concat(r.metrics.all, r.Snapshot().Collectors())
+}

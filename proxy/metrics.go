@@ -74,13 +74,13 @@ func newMetrics(s *Server) *metrics {
 	}
 }
 
-// Collectors returns the room's metrics, for one registry or several; Handler serves them too.
+// Collectors returns the room's metrics and those of its schemas, for one registry or several; Handler serves them too.
 func (s *Server) Collectors() []prometheus.Collector {
 	m := s.metrics
-	return []prometheus.Collector{
+	return append([]prometheus.Collector{
 		m.recordsTotal, m.batchesRejected, m.collateral, m.validateSeconds, m.bytesTotal, m.connections, m.inflight, m.snapshotAge,
 		m.schemaRequests, m.quarantineTotal, m.divertAsReject, m.poisonedTxn, m.acks0Closed, m.upstreamErrors, m.observationsLost, m.httpRequests,
-	}
+	}, s.cfg.Schemas.Snapshot().Collectors()...)
 }
 
 // records counts records of a topic.

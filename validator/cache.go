@@ -44,8 +44,9 @@ type CacheConfig struct {
 //
 // Safe for concurrent use. A hit takes no lock, allocates nothing and does not wait for any miss.
 type Cache struct {
-	load   func(context.Context, Ref) (Stored, error)
-	config CacheConfig
+	load    func(context.Context, Ref) (Stored, error)
+	config  CacheConfig
+	metrics *cacheMetrics
 
 	byGUID cowMap[GUID, *cached]
 	byName cowMap[Ref, *cached] // keys hold either Context and ID, or Subject and Version
@@ -87,7 +88,7 @@ func NewCache(load func(context.Context, Ref) (Stored, error), c CacheConfig) *C
 	if c.NegativeTTL == 0 {
 		c.NegativeTTL = NegativeTTL
 	}
-	return &Cache{load: load, config: c, flights: map[Ref]*flight{}, negative: map[Ref]time.Time{}}
+	return &Cache{load: load, config: c, metrics: newCacheMetrics(), flights: map[Ref]*flight{}, negative: map[Ref]time.Time{}}
 }
 
 // Peek returns an entry that is already here. It never waits or loads; the latest of a subject is never here.
@@ -186,9 +187,17 @@ func (c *Cache) fly(ctx context.Context, key Ref, f *flight) {
 	case stored.Ref.GUID.IsZero():
 		err = fmt.Errorf("%s: %w: answer without a GUID", key, ErrUnavailable)
 	}
-	if err == nil {
-		f.entry = c.compile(key, stored)
+	result := "unavailable"
+	switch {
+	case errors.Is(err, ErrUnknownSchema):
+		result = "unknown"
+	case err == nil:
+		result = "compiled"
+		if f.entry = c.compile(key, stored); f.entry.Broken != nil {
+			result = "broken"
+		}
 	}
+	c.metrics.loads.WithLabelValues(result).Inc()
 	c.mu.Lock()
 	if err == nil {
 		f.entry = c.keep(key, f.entry)
@@ -212,9 +221,13 @@ func (c *Cache) compile(asked Ref, s Stored) *Entry {
 	if len(e.Versions) == 1 {
 		e.Subject, e.Version = e.Versions[0].Subject, e.Versions[0].Version
 	}
+	begin := time.Now()
 	e.Schema, e.Broken = Compile(s.Document, c.config.Limits)
+	c.metrics.compile.Observe(time.Since(begin).Seconds())
 	if e.Broken != nil {
 		e.Schema = nil
+	} else {
+		e.Schema.metrics = c.metrics
 	}
 	return e
 }

@@ -16,24 +16,35 @@ func (s *Schema) Explain(event []byte, limit int) []Violation {
 	r := s.take()
 	defer s.put(r)
 	if !r.scanner.check(event, s.limits.EventBytes) {
+		s.noteFault(r.scanner.fault)
 		return []Violation{s.faultViolation(&r.scanner)}
 	}
 	r.begin(s.program, event, 1)
 	if r.judge() {
 		return nil
 	}
-	if r.fault != "" {
-		return []Violation{{Keyword: r.fault, Message: faultMessage(r.fault)}}
+	if r.fault == "" {
+		r.begin(s.program, event, explainStepRatio)
+		if found := explainAll(r, limit); len(found) > 0 {
+			return found
+		}
 	}
-	r.begin(s.program, event, explainStepRatio)
-	found := explainAll(r, limit)
+	if r.fault == "" {
+		r.fault = keywordInternal
+	}
+	s.noteFault(r.fault)
+	return []Violation{{Keyword: r.fault, Message: faultMessage(r.fault)}}
+}
+
+// noteFault counts an event that no keyword refused.
+func (s *Schema) noteFault(fault string) {
 	switch {
-	case len(found) > 0:
-		return found
-	case r.fault != "":
-		return []Violation{{Keyword: r.fault, Message: faultMessage(r.fault)}}
+	case s.metrics == nil:
+	case fault == keywordInternal:
+		s.metrics.disagreements.Add(1)
+	default:
+		s.metrics.fault(fault)
 	}
-	return []Violation{{Keyword: keywordInternal, Message: faultMessage(keywordInternal)}}
 }
 
 // faultViolation is a breach of the byte rules.

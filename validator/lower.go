@@ -165,7 +165,9 @@ func (l *lowering) pattern(n *Node, source, keyword string) (*pattern, error) {
 	}
 	l.patterns[source] = p
 	l.program.size += 64 * len(source)
-	if p.fast != nil {
+	if p.fast == nil {
+		l.program.slowPatterns = append(l.program.slowPatterns, source)
+	} else {
 		l.program.size += p.fast.bytes()
 	}
 	return p, nil

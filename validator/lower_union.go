@@ -19,12 +19,26 @@ func (l *lowering) inPlace(n *Node, out *node) (err error) {
 			return err
 		}
 	}
-	r.anyBy, r.oneBy = discriminate(n.AnyOf), discriminate(n.OneOf)
+	r.anyBy, r.oneBy = l.union(n, "anyOf", n.AnyOf), l.union(n, "oneOf", n.OneOf)
 	l.widen(1 + len(r.allOf) + len(r.anyOf) + len(r.oneOf))
 	if r.ref != nil || r.dynamic != nil || r.not != nil || r.ifs != nil || len(r.allOf)+len(r.anyOf)+len(r.oneOf) > 0 {
 		out.inPlace = r
 	}
 	return nil
+}
+
+// union notes a union and returns what tells its branches apart.
+func (l *lowering) union(n *Node, keyword string, branches []*Node) *discriminator {
+	if len(branches) == 0 {
+		return nil
+	}
+	u := Union{Location: n.Document + "#" + join(n.Pointer, keyword), Branches: len(branches)}
+	d := discriminate(branches)
+	if d != nil {
+		u.By = d.name
+	}
+	l.program.unions = append(l.program.unions, u)
+	return d
 }
 
 // discriminate finds the first member that every branch requires with strings of its own; nil if there is none.

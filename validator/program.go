@@ -135,6 +135,8 @@ type program struct {
 	stepsPerByte int
 	declared     map[string]bool // every name that the schema mentions
 	next         []int32         // which name follows which in the schema's own order, see run.next
-	oracle       bool            // no row of the differences with jsonschema v5 is touched
+	slowPatterns []string        // without automaton
+	unions       []Union
+	oracle       bool // no row of the differences with jsonschema v5 is touched
 	size         int
 }

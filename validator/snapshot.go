@@ -1,6 +1,10 @@
 package validator
 
-import "time"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // A Promise is one subject whose events a topic may carry.
 type Promise struct {
@@ -54,6 +58,9 @@ func NewSnapshot(revision uint64, at time.Time, bindings []Binding, services map
 	}
 	return s
 }
+
+// Collectors are the metrics of the cache behind the snapshot, as Cache.Collectors.
+func (s *Snapshot) Collectors() []prometheus.Collector { return s.cache.Collectors() }
 
 // Binding returns what a topic promises; nil = unbound. Shared: read only.
 func (s *Snapshot) Binding(topic string) *Binding { return s.bindings[topic] }

@@ -30,6 +30,8 @@ type Schema struct {
 	program  *program
 	warnings []Warning
 	runs     sync.Pool // of *run
+	falls    totals
+	metrics  *cacheMetrics // of the Cache that compiled it; nil without one
 	root     func() *Node
 	oracle   func() *jsonschema.Schema
 }
@@ -128,7 +130,18 @@ func (s *Schema) take() *run {
 // put keeps a run for the next event, but for scratch that one big event made large.
 func (s *Schema) put(r *run) {
 	r.text, r.scanner.text = nil, nil
-	if cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch {
+	kept := cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch
+	if !kept {
+		r.counts[fellGrow]++
+	}
+	if r.counts != (counters{}) {
+		s.falls.add(&r.counts)
+		if s.metrics != nil {
+			s.metrics.falls.add(&r.counts)
+		}
+		r.counts = counters{}
+	}
+	if kept {
 		s.runs.Put(r)
 	}
 }
