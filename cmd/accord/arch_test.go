@@ -43,7 +43,7 @@ var floorPlan = map[string]room{
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", modFranz, modYAML, modPrometheus},
 	},
 	"web":               {floor: 4, imports: []string{"catalog", "compat", "web/api"}, modules: []string{"github.com/yuin/goldmark", modPrometheus}},
-	"web/api":           {floor: 4, imports: []string{"catalog", "compat", "upcast", "validator"}, modules: []string{"github.com/danielgtaylor/huma/v2", modPrometheus}},
+	"web/api":           {floor: 4, imports: []string{"catalog", "compat", "upcast", "validator"}, modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/coreos/go-oidc/v3", "golang.org/x/crypto", modYAML, modPrometheus}},
 	"orders":            {floor: 4, imports: []string{"client"}, modules: []string{modFranz, modPgx, modSQLite, modPrometheus}, nested: true},
 	"catalog/postgres":  {floor: 3, imports: []string{"catalog"}, modules: []string{modPgx, modPrometheus}},
 	"catalog/sqlite":    {floor: 3, imports: []string{"catalog"}, modules: []string{modSQLite, modPrometheus}},
