@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -126,4 +127,29 @@ func Match(pattern, text string) bool {
 		}
 	}
 	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// A Permit says whether whoever asks has a role over a subject.
+type Permit func(role Role, name Name) bool
+
+type permitKey struct{}
+
+// WithPermit returns a context in which the registry asks p before a name leads to another subject than the one that
+// was asked for: an alias and a reference to what may not be read are refused, a bare name is not looked for where it
+// may not be read. Without a permit everything may be.
+func WithPermit(ctx context.Context, p Permit) context.Context {
+	return context.WithValue(ctx, permitKey{}, p)
+}
+
+func permitted(ctx context.Context, role Role, name Name) bool {
+	p, ok := ctx.Value(permitKey{}).(Permit)
+	return !ok || p(role, name)
+}
+
+// permit refuses where an alias leads, unless whoever asks has a role there. It names the alias alone.
+func permit(ctx context.Context, role Role, alias, target Name) error {
+	if alias == target || permitted(ctx, role, target) {
+		return nil
+	}
+	return &Error{Reason: NotPermitted, Name: alias, Detail: role.String()}
 }

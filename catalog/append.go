@@ -211,6 +211,9 @@ func (r *Registry) freshAliased(ctx context.Context, name Name) (*Subject, error
 	if err != nil {
 		return nil, err
 	}
+	if err := permit(ctx, Developer, name, target); err != nil {
+		return nil, err
+	}
 	return r.freshSubject(ctx, target)
 }
 

@@ -71,6 +71,7 @@ const (
 	PolicyTaken          Reason = "policy is there with other contents"
 	HistoryTaken         Reason = "history is there with other contents"  // Detail names the row
 	DocumentTaken        Reason = "document is there with other contents" // Detail names it
+	NotPermitted         Reason = "not permitted"                         // Name is an alias, Detail the role that is needed where it leads
 )
 
 // Error is a refusal. Only the members that its Reason names are set; Name is the subject or scope it is about.

@@ -26,7 +26,7 @@ func (r *Registry) resolveWith(ctx context.Context, name Name, will func(*Subjec
 		return nil, err
 	}
 	for _, c := range contexts[:min(len(contexts), maxContextsTried)] {
-		if c == "" {
+		if c == "" || !permitted(ctx, Reader, Name{Context: c, Subject: s.Subject}) {
 			continue
 		}
 		elsewhere, err := r.subject(ctx, Name{Context: c, Subject: s.Subject})
@@ -65,6 +65,9 @@ func (r *Registry) aliased(ctx context.Context, name Name) (*Subject, error) {
 	}
 	target, err := Reference{Subject: s.Policies.Subject.Config.Alias}.Target(name.Context)
 	if err != nil {
+		return nil, err
+	}
+	if err := permit(ctx, Reader, name, target); err != nil {
 		return nil, err
 	}
 	return r.subject(ctx, target)

@@ -24,7 +24,7 @@ func (r *Registry) resolveReferences(ctx context.Context, from Name, refs []Refe
 			return nil, err
 		}
 		v := s.at(ref.Version, LiveOnly)
-		if v == nil || ref.Name == "" {
+		if v == nil || ref.Name == "" || !permitted(ctx, Reader, to) {
 			return nil, &Error{Reason: ReferenceNotFound, Name: to, Version: ref.Version, Detail: fmt.Sprintf("the reference named %q", ref.Name)}
 		}
 		ref.Version = v.Number
