@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -184,45 +185,52 @@ func (r *Registry) appliedRev() Rev {
 
 // keys is what is known of whether a token was ever made.
 type keys struct {
+	there   atomic.Bool   // once true it stays
+	none    atomic.Bool   // there was none, and no change that was heard of may have made one since
+	changes atomic.Uint64 // that may have made one
+
 	mu    sync.Mutex
-	there bool      // guarded by mu, as all below; once true it stays
-	stale bool      // a token may have been made since
-	asked time.Time // zero: never
+	asked time.Time // guarded by mu; zero: never
 }
 
 // TokensThere says whether a token was ever made, be it revoked or expired since: from then on somebody who does not
 // sign in is nobody. While the store does not answer, what was known before holds; the error says that nothing was.
 func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 	k := &r.keys
+	if k.there.Load() || k.none.Load() && r.current(ctx) {
+		return k.there.Load(), nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	known := !k.asked.IsZero()
-	if k.there || known && (!k.stale && r.current(ctx) || time.Since(k.asked) < askEvery && !k.stale) {
-		return k.there, nil
+	if k.there.Load() || known && time.Since(k.asked) < askEvery && k.none.Load() {
+		return k.there.Load(), nil
 	}
 	asking, cancel := context.WithTimeout(ctx, askEvery)
 	defer cancel()
-	stale := k.stale
-	k.stale = false
+	changes := k.changes.Load()
 	some, err := r.store.ListTokens(asking, "", 1)
-	if err != nil {
-		k.stale = stale
-		if known {
-			k.asked = time.Now()
-			return false, nil
-		}
+	switch {
+	case err != nil && !known:
 		return false, err
+	case err != nil: // what was known holds
+	case len(some) > 0:
+		k.there.Store(true)
+	default:
+		k.none.Store(true)
+		if k.changes.Load() != changes {
+			k.none.Store(false)
+		}
 	}
-	k.there, k.asked = len(some) > 0, time.Now()
-	return k.there, nil
+	k.asked = time.Now()
+	return k.there.Load(), nil
 }
 
 // tokensChanged forgets what may have changed.
 func (r *Registry) tokensChanged() {
 	r.tokens.clear()
-	r.keys.mu.Lock()
-	r.keys.stale = true
-	r.keys.mu.Unlock()
+	r.keys.changes.Add(1)
+	r.keys.none.Store(false)
 }
 
 // uses collects when tokens were used.

@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/accordhq/accord/catalog"
@@ -72,18 +76,20 @@ type Caller struct {
 	User   string
 	Grants []catalog.Grant
 	// all is set if he may read everything, so that nothing has to be left out.
-	all bool
+	all  bool
+	view string // "" where all
 }
 
 // NewCaller returns a caller with grants.
 func NewCaller(user string, grants []catalog.Grant) *Caller {
 	c := &Caller{User: user, Grants: grants}
 	c.all = c.May(catalog.Reader, catalog.Name{Context: catalog.GlobalContext})
+	if !c.all {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q", grants))
+		c.view = hex.EncodeToString(sum[:8])
+	}
 	return c
 }
-
-// everyone is the caller where nobody has to sign in.
-var everyone = NewCaller(anonymous, []catalog.Grant{{Role: catalog.Admin, Context: "*", Subjects: "*", Topics: "*"}})
 
 // May says whether the caller has a role over a subject; a name without subject is a whole context.
 func (c *Caller) May(role catalog.Role, name catalog.Name) bool {
@@ -108,6 +114,19 @@ func (c *Caller) MayRead(name catalog.Name) bool {
 
 // ReadsAll says whether there is nothing that the caller may not read.
 func (c *Caller) ReadsAll() bool { return c.all }
+
+// View names what the caller sees: callers with the same see the same. "" is everything.
+func (c *Caller) View() string { return c.view }
+
+// MayTopic says whether the caller has a role over a topic.
+func (c *Caller) MayTopic(role catalog.Role, topic string) bool {
+	for _, g := range c.Grants {
+		if g.Role >= role && catalog.Match(g.Topics, topic) {
+			return true
+		}
+	}
+	return false
+}
 
 // touches says whether the caller has a role over anything in a context.
 func (c *Caller) touches(role catalog.Role, context string) bool {
@@ -149,6 +168,9 @@ func mayRead(ctx context.Context, name catalog.Name) bool { return CallerOf(ctx)
 // demand refuses unless the caller of an operation has a role over a subject, or over a whole context.
 func demand(ctx context.Context, role catalog.Role, name catalog.Name) error {
 	if CallerOf(ctx).May(role, name) {
+		if c := callOf(ctx); c != nil {
+			c.role = max(c.role, role)
+		}
 		return nil
 	}
 	return forbidden(role, name)
@@ -172,11 +194,12 @@ func (rt *route) authorize(r *http.Request, c *call) *fault {
 	if len(rt.raises) > 0 && r.URL.RawQuery != "" {
 		query := r.URL.Query()
 		for name, raised := range rt.raises {
-			if isTrue(query.Get(name)) {
+			if slices.ContainsFunc(query[name], isTrue) {
 				role = max(role, raised)
 			}
 		}
 	}
+	c.role = role
 	switch rt.needs.reach {
 	case reachSubject, reachContext:
 		name := catalog.Name{Context: c.context}

@@ -39,7 +39,9 @@ type Config struct {
 	// Metrics is served at /metrics; nil: that route is not there. The API's own collectors are not in it unless the
 	// caller registers Collectors.
 	Metrics prometheus.Gatherer
-	Log     *slog.Logger // nil = slog.Default()
+	// Access says how callers sign in; the zero value lets everybody do everything.
+	Access Access
+	Log    *slog.Logger // nil = slog.Default()
 }
 
 // API serves the routes. It is safe for concurrent use.
@@ -59,6 +61,9 @@ type API struct {
 	native     huma.API
 	operations []Operation
 	prober     prober
+	passwords  *passwords
+	carriers   carriers
+	origins    *http.CrossOriginProtection
 	serving    context.Context // ends when the API drains
 	drain      context.CancelFunc
 }
@@ -85,6 +90,10 @@ func New(c Config) *API {
 		waiters:  make(chan struct{}, MaxWaiting),
 
 		transfers: make(chan struct{}, MaxTransfers),
+		origins:   http.NewCrossOriginProtection(),
+	}
+	if c.Access.Users != nil {
+		a.passwords = newPasswords()
 	}
 	a.serving, a.drain = context.WithCancel(context.Background())
 	a.doc = newDocument(c)
@@ -102,6 +111,8 @@ func New(c Config) *API {
 	a.nativeCheck()
 	a.nativeLenses()
 	a.nativeChanges()
+	a.nativeAudit()
+	a.nativeTokens()
 	a.nativeDocuments()
 	a.nativeReports()
 	a.nativeTransfer()

@@ -93,6 +93,9 @@ func (a *API) listContexts(ctx context.Context, in *contextsInput, _ *none) ([]s
 	}
 	var names []string
 	for _, c := range contexts {
+		if !mayRead(ctx, catalog.Name{Context: c}) {
+			continue
+		}
 		if name := (catalog.Name{Context: c}).ContextName(); strings.HasPrefix(name, in.Prefix) {
 			names = append(names, name)
 		}

@@ -58,6 +58,9 @@ func (a *API) compatible(ctx context.Context, subject string, number int, b *sch
 	if err != nil {
 		return compatBody{}, err
 	}
+	if err := mayCheck(ctx, name); err != nil {
+		return compatBody{}, err
+	}
 	reg, err := a.registration(b, normalize)
 	if err != nil {
 		return compatBody{}, err

@@ -118,7 +118,7 @@ func (a *API) confluentSchemas() {
 	}, a.listSchemas)
 }
 
-// key reads an ID and the subject that says in which context it is meant. A word that is no subject, such as
+// key reads an ID that the caller may see, and the subject that says in which context it is meant. A word that is no subject, such as
 // undefined, never hides a known ID: it is of the default context.
 func (a *API) key(ctx context.Context, id, subject string) (catalog.Key, catalog.Name, error) {
 	n, err := number(id).parse("id", 0)
@@ -129,8 +129,11 @@ func (a *API) key(ctx context.Context, id, subject string) (catalog.Key, catalog
 	if err != nil {
 		return catalog.Key{}, catalog.Name{}, err
 	}
-	name, err = a.registry.Locate(ctx, name, n)
-	return catalog.Key{Context: name.Context, ID: n}, name, err
+	if name, err = a.registry.Locate(ctx, name, n); err != nil {
+		return catalog.Key{}, name, err
+	}
+	key := catalog.Key{Context: name.Context, ID: n}
+	return key, name, a.maySeeSchema(ctx, key)
 }
 
 func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (finished[schemaAnswer], error) {
@@ -147,7 +150,7 @@ func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (finished
 	}
 	answer := schemaBodyOf(callOf(ctx).unknown, &stored.Schema)
 	for _, at := range stored.Versions {
-		if name.Subject != "" && at.Name == name && at.State != catalog.Gone {
+		if name.Subject != "" && at.Name == name && at.State != catalog.Gone && mayRead(ctx, at.Name) {
 			answer.Subject, answer.Version = at.Name.String(), at.Version
 		}
 	}
@@ -196,7 +199,7 @@ func (a *API) places(ctx context.Context, in *placesInput) ([]catalog.SubjectVer
 		}
 		at = append(at, v)
 	}
-	return at, nil
+	return visible(ctx, at, func(v catalog.SubjectVersion) catalog.Name { return v.Name }), nil
 }
 
 func (a *API) getSchemaSubjects(ctx context.Context, in *placesInput, _ *none) ([]string, error) {
@@ -247,6 +250,11 @@ func (a *API) getSchemaByGUID(ctx context.Context, in *guidInput, _ *none) (fini
 	if err != nil {
 		return finished[schemaAnswer]{}, err
 	}
+	if !CallerOf(ctx).all {
+		if _, err := a.visibleKeys(ctx, guid); err != nil {
+			return finished[schemaAnswer]{}, err
+		}
+	}
 	return a.schemaAnswer(ctx, catalog.Key{GUID: guid})
 }
 
@@ -255,7 +263,7 @@ func (a *API) getIDsByGUID(ctx context.Context, in *guidOnlyInput, _ *none) ([]c
 	if err != nil {
 		return nil, err
 	}
-	keys, err := a.registry.IDsByGUID(ctx, guid)
+	keys, err := a.visibleKeys(ctx, guid)
 	if err != nil {
 		return nil, err
 	}

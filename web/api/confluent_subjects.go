@@ -218,7 +218,11 @@ func (a *API) register(ctx context.Context, in *registerInput, b *schemaBody) (r
 	if err != nil {
 		return registered{}, err
 	}
-	reg.Force = in.Force.on()
+	if reg.Force = in.Force.on(); reg.ID > 0 { // an import
+		if err := demand(ctx, catalog.Operator, name); err != nil {
+			return registered{}, err
+		}
+	}
 	done, err := a.registry.Register(ctx, name, reg)
 	if err != nil {
 		return registered{}, err
@@ -343,6 +347,9 @@ func (a *API) getReferencedBy(ctx context.Context, in *referencedByInput, _ *non
 	}
 	ids, err := a.registry.ReferencedBy(ctx, name, n, includeOf(in.Deleted))
 	if err != nil {
+		return nil, err
+	}
+	if ids, err = a.visibleIDs(ctx, name.Context, ids); err != nil {
 		return nil, err
 	}
 	return window(p, ids), nil

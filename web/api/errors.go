@@ -309,6 +309,7 @@ var reasons = map[catalog.Reason]saying{
 	catalog.PreconditionFailed:   say(412, "Changed since it was read"),
 	catalog.TokenNotFound:        say(404, "Token not found"),
 	catalog.InvalidToken:         say(422, "Invalid token: %s", detail),
+	catalog.NotPermitted:         say(403, "Forbidden: subject '%s' stands for another one, and this needs a grant of role %s on that", subject, detail),
 	catalog.Unavailable:          say(codeStore, "Error in the backend data store: %s", detail),
 	catalog.TimedOut:             say(codeTimeout, "Register operation timed out"),
 }

@@ -106,7 +106,7 @@ func (a *API) messages(ctx context.Context, name catalog.Name, j *catalog.Judgem
 		list = append(list, finding(errorType(p), description(p)))
 	}
 	list = append(list, fmt.Sprintf(`{oldSchemaVersion: %d}`, p.Number))
-	if v, err := a.registry.Version(ctx, name, p.Number, catalog.WithDeleted); err == nil {
+	if v, err := a.registry.Version(ctx, name, p.Number, catalog.WithDeleted); err == nil && mayRead(ctx, v.Name) {
 		list = append(list, fmt.Sprintf(`{oldSchema: '%s'}`, cut(v.Schema.Text, MaxMessageSchema)))
 	}
 	return append(list, fmt.Sprintf(`{validateFields: 'false', compatibility: '%s'}`, j.Level))

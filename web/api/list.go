@@ -30,7 +30,7 @@ func queryOf(ctx context.Context, prefix string) (catalog.Query, error) {
 	return catalog.Query{Context: &name.Context, Prefix: name.Subject}, nil
 }
 
-// eachSubject asks for page after page until the caller has enough.
+// eachSubject asks for page after page until the caller has enough; it leaves out what the caller may not read.
 func (a *API) eachSubject(ctx context.Context, q catalog.Query) iter.Seq2[catalog.Subject, error] {
 	return func(yield func(catalog.Subject, error) bool) {
 		size := q.Limit
@@ -45,7 +45,7 @@ func (a *API) eachSubject(ctx context.Context, q catalog.Query) iter.Seq2[catalo
 				return
 			}
 			for _, s := range subjects {
-				if !yield(s, nil) {
+				if mayRead(ctx, s.Name) && !yield(s, nil) {
 					return
 				}
 			}

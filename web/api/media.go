@@ -29,6 +29,10 @@ func (t *routing) negotiate(r *http.Request) *fault {
 		t.serve, t.accept = t.op.stream, mediaEvents
 		return nil
 	}
+	if t.op != nil && t.op.lines != nil && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), mediaLines) {
+		t.serve, t.accept = t.op.lines, mediaLines
+		return nil
+	}
 	offer := mediaOut
 	if t.native() {
 		offer = []string{mediaJSON}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/validator"
@@ -58,13 +59,24 @@ func (a *API) getBindings(ctx context.Context, _ *none, _ *none) (bindingsBody, 
 		return bindingsBody{}, err
 	}
 	callOf(ctx).header.Set("ETag", etagOf(b.Revision))
+	if view := CallerOf(ctx).View(); view != "" { // others see other parts of it
+		callOf(ctx).header.Set("ETag", `"`+strconv.FormatUint(uint64(b.Revision), 10)+"."+view+`"`)
+	}
 	body := bindingsBody{Revision: b.Revision, Services: b.Services, Topics: []topicBody{}}
 	if body.Services == nil {
 		body.Services = map[string]string{}
 	}
+	about := func(p validator.Promise) catalog.Name {
+		name, _ := catalog.ParseName(p.Subject) // of a binding: it was one
+		return name
+	}
 	for _, t := range b.Topics {
+		values, keys := visible(ctx, t.Values, about), visible(ctx, t.Keys, about)
+		if len(values)+len(keys) == 0 && len(t.Values)+len(t.Keys) > 0 {
+			continue
+		}
 		body.Topics = append(body.Topics, topicBody{
-			t.Topic, t.Declared, t.Compacted, promisesOf(t.Values, b.Latest), promisesOf(t.Keys, b.Latest), t.Enforce,
+			t.Topic, t.Declared, t.Compacted, promisesOf(values, b.Latest), promisesOf(keys, b.Latest), t.Enforce,
 		})
 	}
 	return body, nil

@@ -28,6 +28,8 @@ type changeBody struct {
 	Commit  string          `json:"commit,omitempty"`
 	Before  json.RawMessage `json:"before,omitempty" doc:"Policy or document before the change; only in the audit."`
 	After   json.RawMessage `json:"after,omitempty" doc:"Policy or document after the change; only in the audit."`
+	Source  string          `json:"source,omitempty" doc:"Where the change came from; only in the audit, and for operators."`
+	Hash    string          `json:"hash,omitempty" doc:"SHA-256 over this row and the hash of the row before; only in the audit."`
 }
 
 // changeList is a part of the history.
@@ -42,14 +44,6 @@ type changesInput struct {
 	Wait  string `query:"wait" doc:"Wait so long for a change, such as 30s, at most 60s; absent: answer at once" example:"30s"`
 }
 
-type auditInput struct {
-	Subject string `query:"subject" doc:"Only this subject" example:"orders.OrderPlaced"`
-	By      string `query:"by" doc:"Only this user" example:"anonymous"`
-	Op      string `query:"op" doc:"Only changes of this kind" example:"register"`
-	After   number `query:"after" doc:"Changes after this revision; absent: from the beginning" example:"41"`
-	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
-}
-
 const exampleChange = `{"rev":42,"at":"2026-01-02T15:04:05Z","by":"anonymous","op":"register","context":".","subject":"orders.OrderPlaced","version":3,"id":7,"guid":"2a3f2b0e-6a57-3f4e-9c0b-0d8f6f0c1a55"}`
 
 // nativeChanges serves the history.
@@ -59,10 +53,6 @@ func (a *API) nativeChanges() {
 		about:  "Every change, once, in order. With wait the answer comes when there is a change, or when the time is up, then with an empty list. With text/event-stream in Accept it is a stream of server-sent events, whose id is the revision: Last-Event-ID resumes.",
 		answer: `{"changes":[` + exampleChange + `],"revision":42}`, stream: a.streamChanges,
 	}, a.listChanges)
-	add(a, route{
-		native: true, method: http.MethodGet, path: "/v1/audit", id: "listAudit", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read who changed what, with what was before",
-		answer: `{"changes":[` + exampleChange + `],"revision":42}`,
-	}, a.listAudit)
 }
 
 // waitOf reads a time to wait: a Go duration, or seconds.
@@ -108,23 +98,31 @@ func (a *API) listChanges(ctx context.Context, in *changesInput, _ *none) (chang
 	if err != nil {
 		return changeList{}, err
 	}
-	changes, err := a.registry.Changes(ctx, since, p.limit)
-	if err == nil && len(changes) == 0 && wait > 0 {
-		waiting, stop := a.undrained(ctx)
-		defer stop()
-		if err = a.await(waiting, since, wait); err == nil || waiting.Err() != nil && ctx.Err() == nil {
-			changes, err = a.registry.Changes(ctx, since, p.limit)
+	list := changeList{Changes: []changeBody{}, Revision: since}
+	waiting, stop := a.undrained(ctx)
+	defer stop()
+	for until := time.Now().Add(wait); ; {
+		changes, err := a.registry.Changes(ctx, list.Revision, p.limit)
+		if err != nil {
+			return changeList{}, err
+		}
+		for _, c := range changes {
+			if list.Revision = c.Rev; CallerOf(ctx).MayReadChange(c) {
+				list.Changes = append(list.Changes, changeOf(c, false))
+			}
+		}
+		switch left := time.Until(until); {
+		case len(list.Changes) > 0 || waiting.Err() != nil:
+			return list, nil
+		case len(changes) > 0: // none that the caller may see
+		case left <= 0:
+			return list, nil
+		default:
+			if err := a.await(waiting, list.Revision, left); err != nil && (waiting.Err() == nil || ctx.Err() != nil) {
+				return changeList{}, err
+			}
 		}
 	}
-	if err != nil {
-		return changeList{}, err
-	}
-	list := changeList{Changes: []changeBody{}, Revision: since}
-	for _, c := range changes {
-		list.Changes = append(list.Changes, changeOf(c, false))
-		list.Revision = c.Rev
-	}
-	return list, nil
 }
 
 // await waits for a change; that the time is up is no error.
@@ -145,6 +143,7 @@ func changeOf(c catalog.Change, whole bool) changeBody {
 	}
 	if whole {
 		b.Before, b.After = policyText(c.Op, c.Before), policyText(c.Op, c.After)
+		b.Source, b.Hash = c.Source, c.Hash
 	}
 	return b
 }
@@ -164,44 +163,6 @@ func policyText(op catalog.Op, kept json.RawMessage) json.RawMessage {
 		return kept
 	}
 	return text
-}
-
-// auditPages bounds how many pages of the history one question of the audit reads.
-const auditPages = 20
-
-func (a *API) listAudit(ctx context.Context, in *auditInput, _ *none) (changeList, error) {
-	after, err := revOf("after", in.After)
-	if err != nil {
-		return changeList{}, err
-	}
-	p, err := pageOf("", in.Limit, catalog.MaxPage)
-	if err != nil {
-		return changeList{}, err
-	}
-	name, err := nameOf(ctx, in.Subject)
-	if err != nil {
-		return changeList{}, err
-	}
-	list := changeList{Changes: []changeBody{}, Revision: after}
-	for range auditPages {
-		changes, err := a.registry.Changes(ctx, list.Revision, catalog.MaxPage)
-		if err != nil {
-			return list, err
-		}
-		for _, c := range changes {
-			list.Revision = c.Rev
-			if in.Subject != "" && c.Name != name || in.By != "" && c.By != in.By || in.Op != "" && string(c.Op) != in.Op {
-				continue
-			}
-			if list.Changes = append(list.Changes, changeOf(c, true)); len(list.Changes) == p.limit {
-				return list, nil
-			}
-		}
-		if len(changes) < catalog.MaxPage {
-			break
-		}
-	}
-	return list, nil
 }
 
 // timeText is a time as every answer shows it.

@@ -60,6 +60,9 @@ func (a *API) nativeDocuments() {
 		native: true, method: http.MethodGet, path: "/v1/documents/{kind}/{name}", id: "getDocument", needs: somewhere(catalog.Reader), tag: tagNative, summary: "Read a document",
 		answer: exampleDocument, codes: []int{404},
 	}, func(ctx context.Context, in *documentInput, _ *none) (documentBody, error) {
+		if !CallerOf(ctx).MayReadDocument(in.Kind, in.Name) {
+			return documentBody{}, &catalog.Error{Reason: catalog.DocumentNotFound, Detail: in.Kind + " " + in.Name}
+		}
 		d, err := a.registry.Document(ctx, in.Kind, in.Name)
 		if err != nil {
 			return documentBody{}, err
@@ -75,6 +78,9 @@ func (a *API) nativeDocuments() {
 		if err != nil {
 			return written{}, err
 		}
+		if err := mayWriteDocument(ctx, in.Kind, in.Name); err != nil {
+			return written{}, err
+		}
 		rev, err := a.registry.PutDocument(ctx, in.Kind, in.Name, *body, expect)
 		stamp(ctx, rev)
 		return written{rev}, err
@@ -85,6 +91,9 @@ func (a *API) nativeDocuments() {
 	}, func(ctx context.Context, in *documentInput, _ *none) (written, error) {
 		expect, err := expectOf(in.IfMatch)
 		if err != nil {
+			return written{}, err
+		}
+		if err := mayWriteDocument(ctx, in.Kind, in.Name); err != nil {
 			return written{}, err
 		}
 		rev, err := a.registry.DeleteDocument(ctx, in.Kind, in.Name, expect)
@@ -105,19 +114,26 @@ func (a *API) listDocuments(ctx context.Context, in *documentsInput, _ *none) (d
 			return documentList{}, badRequest("after is not kind/name: " + cut(in.After, 64))
 		}
 	}
-	documents, err := a.registry.Documents(ctx, in.Kind, after, p.limit)
-	if err != nil {
-		return documentList{}, err
-	}
 	list := documentList{Documents: []documentBody{}}
-	for _, d := range documents {
-		list.Documents = append(list.Documents, documentOf(d))
+	for {
+		documents, err := a.registry.Documents(ctx, in.Kind, after, p.limit)
+		if err != nil {
+			return documentList{}, err
+		}
+		for _, d := range documents {
+			after = catalog.DocumentPosition{Kind: d.Kind, Name: d.Name}
+			if !CallerOf(ctx).MayReadDocument(d.Kind, d.Name) {
+				continue
+			}
+			if list.Documents = append(list.Documents, documentOf(d)); len(list.Documents) == p.limit {
+				list.Next = d.Kind + "/" + d.Name
+				return list, nil
+			}
+		}
+		if len(documents) < p.limit {
+			return list, nil
+		}
 	}
-	if len(documents) == p.limit {
-		last := documents[len(documents)-1]
-		list.Next = last.Kind + "/" + last.Name
-	}
-	return list, nil
 }
 
 func etagOf(rev catalog.Rev) string { return `"` + strconv.FormatUint(uint64(rev), 10) + `"` }

@@ -13,9 +13,6 @@ import (
 	"github.com/accordhq/accord/catalog"
 )
 
-// anonymous is who asks where nobody has to sign in.
-const anonymous = "anonymous"
-
 // How /readyz asks the store: it waits so long for the answer, and asks so often at most.
 const (
 	ReadyTimeout = time.Second
@@ -34,6 +31,15 @@ type grantBody struct {
 	Context  string `json:"context" example:"*"`
 	Subjects string `json:"subjects" example:"*"`
 	Topics   string `json:"topics" example:"*"`
+}
+
+// grantsOf shows grants, never null.
+func grantsOf(grants []catalog.Grant) []grantBody {
+	list := []grantBody{}
+	for _, g := range grants {
+		list = append(list, grantBody{g.Role.String(), catalog.Name{Context: g.Context}.ContextName(), g.Subjects, g.Topics})
+	}
+	return list
 }
 
 // healthBody says that the process lives.
@@ -62,8 +68,9 @@ func (a *API) nativeProcess() {
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/me", id: "getMe", needs: whoever, tag: tagProcess, summary: "Tell who asks and what that user may do",
 		answer: `{"user":"anonymous","grants":[{"role":"admin","context":"*","subjects":"*","topics":"*"}]}`,
-	}, func(context.Context, *none, *none) (meBody, error) {
-		return meBody{anonymous, []grantBody{{"admin", "*", "*", "*"}}}, nil
+	}, func(ctx context.Context, _ *none, _ *none) (meBody, error) {
+		who := CallerOf(ctx)
+		return meBody{who.User, grantsOf(who.Grants)}, nil
 	})
 	add(a, route{
 		native: true, always: true, method: http.MethodGet, path: "/healthz", id: "getHealth", needs: anyone, tag: tagProcess, summary: "Say that the process lives", answer: `{"status":"ok"}`,

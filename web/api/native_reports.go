@@ -40,6 +40,7 @@ func (a *API) nativeReports() {
 		request: `{"instance":"p1","seq":1,"seen":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *catalog.UsageReport) (none, error) {
+		b.Seen = visible(ctx, b.Seen, func(u catalog.Usage) catalog.Name { return catalog.Name{Context: u.Context, Subject: u.Subject} })
 		return none{}, a.registry.ReportUsage(ctx, *b)
 	})
 	add(a, route{
@@ -51,6 +52,9 @@ func (a *API) nativeReports() {
 		request: `{"instance":"p1","seq":1,"rejected":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *catalog.RejectionReport) (none, error) {
+		b.Rejected = visible(ctx, b.Rejected, func(r catalog.Rejection) catalog.Name {
+			return catalog.Name{Context: r.Context, Subject: r.Subject}
+		})
 		return none{}, a.registry.ReportRejections(ctx, *b)
 	})
 	add(a, route{
@@ -69,8 +73,9 @@ func (a *API) listUsage(ctx context.Context, in *usageInput, _ *none) (usageList
 	if err != nil {
 		return usageList{}, err
 	}
-	seen, err := a.registry.Usage(ctx, name, p.limit)
-	return usageList{window(page{}, seen)}, err
+	seen, err := a.registry.Usage(ctx, name, enough(ctx, p.limit))
+	seen = visible(ctx, seen, func(u catalog.Usage) catalog.Name { return catalog.Name{Context: u.Context, Subject: u.Subject} })
+	return usageList{window(page{limit: p.limit}, seen)}, err
 }
 
 func (a *API) listRejections(ctx context.Context, in *rejectionsInput, _ *none) (rejectionList, error) {
@@ -82,7 +87,7 @@ func (a *API) listRejections(ctx context.Context, in *rejectionsInput, _ *none) 
 	if err != nil {
 		return rejectionList{}, err
 	}
-	q := catalog.RejectionQuery{ID: in.ID, Name: name, Topic: in.Topic, Limit: p.limit, Samples: in.Samples.on()}
+	q := catalog.RejectionQuery{ID: in.ID, Name: name, Topic: in.Topic, Limit: enough(ctx, p.limit), Samples: in.Samples.on()}
 	if in.Since != "" {
 		if q.Since, err = time.Parse(time.RFC3339, in.Since); err != nil {
 			return rejectionList{}, badRequest("since is not a time as RFC 3339 writes it: " + cut(in.Since, 64))
@@ -92,5 +97,8 @@ func (a *API) listRejections(ctx context.Context, in *rejectionsInput, _ *none) 
 	for i := range groups {
 		groups[i].Clients, groups[i].Samples = window(page{}, groups[i].Clients), window(page{}, groups[i].Samples)
 	}
-	return rejectionList{window(page{}, groups)}, err
+	groups = visible(ctx, groups, func(g catalog.RejectionGroup) catalog.Name {
+		return catalog.Name{Context: g.Context, Subject: g.Subject}
+	})
+	return rejectionList{window(page{limit: p.limit}, groups)}, err
 }

@@ -117,16 +117,16 @@ func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ 
 		return subjectList{}, err
 	}
 	list := subjectList{Subjects: []subjectBody{}, Revision: a.registry.Status().Revision}
-	subjects, err := a.registry.Subjects(ctx, q)
-	if err != nil {
-		return list, err
-	}
-	for _, s := range subjects {
+	for s, err := range a.eachSubject(ctx, q) {
+		if err != nil {
+			return list, err
+		}
 		list.Revision = s.Head.Rev
 		list.Subjects = append(list.Subjects, subjectBodyOf(&s, q, config))
-	}
-	if len(subjects) == q.Limit {
-		list.Next = subjects[len(subjects)-1].Name.String()
+		if len(list.Subjects) == q.Limit {
+			list.Next = s.Name.String()
+			break
+		}
 	}
 	return list, nil
 }

@@ -34,6 +34,7 @@ type route struct {
 	native       bool                    // problem details, application/json
 	waits        bool                    // a long poll, counted apart
 	stream       http.HandlerFunc        // serves requests for text/event-stream, nil = there is no stream
+	lines        http.HandlerFunc        // serves requests for application/x-ndjson, nil = there are no lines
 	always       bool                    // answered whatever the load
 	needs        need                    // what the caller needs; every route must say it
 	raises       map[string]catalog.Role // by query parameter: the role that is needed instead where it is true

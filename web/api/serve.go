@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type call struct {
 	unknown bool   // the client takes members it does not know
 	context string // of a /contexts/{c}/ prefix, as catalog.Name spells it
 	caller  *Caller
+	role    catalog.Role // that the request needs
 	request *http.Request
 	header  http.Header // of the answer
 }
@@ -55,7 +57,7 @@ func callOf(ctx context.Context) *call {
 // serve puts around each route what all of them share.
 func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), caller: everyone, request: r, header: w.Header()}
+	c := &call{id: requestID(r), unknown: isTrue(r.Header.Get(headerUnknown)), request: r, header: w.Header()}
 	answer := &answer{ResponseWriter: w, revision: func() catalog.Rev { return a.registry.Status().Revision }}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		answer.match = strings.Join(r.Header.Values("If-None-Match"), ",")
@@ -90,11 +92,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		writeFault(answer, r, route.native(), a.faultOf(r.Context(), misnamed))
 		return
 	}
-	if route.op != nil {
-		if fault := route.op.authorize(r, c); fault != nil {
-			writeFault(answer, r, route.native(), fault)
-			return
-		}
+	if fault := a.authorize(&route, r, c); fault != nil {
+		writeFault(answer, r, route.native(), fault)
+		return
 	}
 	ctx, fault := a.requestContext(r, c)
 	if fault != nil {
@@ -108,10 +108,25 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	route.serve(answer, r.WithContext(ctx))
 }
 
+// authorize finds out who asks and whether that is enough for the route.
+func (a *API) authorize(to *routing, r *http.Request, c *call) (refused *fault) {
+	if to.op == nil {
+		c.caller = visitor // what serves no operation knows of nobody's grants
+		return nil
+	}
+	if c.caller, refused = a.admitCaller(r, to.op.needs.reach, c.header); refused != nil {
+		return refused
+	}
+	return to.op.authorize(r, c)
+}
+
 // requestContext is the context that operations get: with the call, who asks, and the revision to see at least.
 func (a *API) requestContext(r *http.Request, c *call) (context.Context, *fault) {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
-	ctx = catalog.WithAuthor(ctx, catalog.Author{By: c.caller.User, Reason: cut(r.Header.Get(headerReason), MaxReasonBytes), Commit: cut(r.Header.Get(headerCommit), MaxReasonBytes)})
+	ctx = catalog.WithAuthor(ctx, catalog.Author{By: c.caller.User, Reason: cut(r.Header.Get(headerReason), MaxReasonBytes), Commit: cut(r.Header.Get(headerCommit), MaxReasonBytes), Source: sourceOf(r)})
+	if c.caller != everyone {
+		ctx = catalog.WithPermit(ctx, c.permit)
+	}
 	if s := r.Header.Get(headerRevision); s != "" {
 		rev, err := strconv.ParseUint(strings.TrimSpace(s), 10, 63)
 		if err != nil {
@@ -120,6 +135,14 @@ func (a *API) requestContext(r *http.Request, c *call) (context.Context, *fault)
 		ctx = catalog.AtLeast(ctx, catalog.Rev(rev))
 	}
 	return ctx, nil
+}
+
+// sourceOf is the address that a request came from, without the port.
+func sourceOf(r *http.Request) string {
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return at.Addr().Unmap().String()
+	}
+	return ""
 }
 
 // A routing is where a request goes.

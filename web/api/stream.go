@@ -44,12 +44,24 @@ func (a *API) streamChanges(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	ctx, stop := a.undrained(r.Context())
 	defer stop()
+	who, asked := CallerOf(ctx), time.Now()
 	for out.Flush() == nil {
+		if time.Since(asked) >= StreamPing { // a token may have ended, a grant gone
+			if now, _, err := a.identify(r); err == nil && (now == nil || !now.has(catalog.Reader)) {
+				return
+			} else if err == nil {
+				who = now
+			}
+			asked = time.Now()
+		}
 		changes, err := a.registry.Changes(ctx, after, catalog.MaxPage)
 		if err != nil {
 			return // the client comes back with the last id it got
 		}
 		for _, c := range changes {
+			if after = c.Rev; !who.MayReadChange(c) {
+				continue
+			}
 			text, err := encode(changeOf(c, false))
 			if err != nil {
 				return
@@ -57,7 +69,6 @@ func (a *API) streamChanges(w http.ResponseWriter, r *http.Request) {
 			if _, err := fmt.Fprintf(w, "id: %d\nevent: change\ndata: %s\n\n", c.Rev, text); err != nil {
 				return
 			}
-			after = c.Rev
 		}
 		if len(changes) > 0 {
 			continue
