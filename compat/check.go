@@ -171,7 +171,7 @@ func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema
 		return p
 	}
 	if o.Also {
-		p.AlsoUnder = c.alsoUnder(ctx, directions, next, v, o)
+		p.AlsoUnder = c.alsoUnder(ctx, directions, next, v, o, p.Result.Verdict == Compatible)
 	}
 	p.Changes = Diff(v.Schema, next)
 	if p.Result.Verdict != Compatible {
@@ -196,8 +196,9 @@ func confluentRules(directions []Direction, old, next *Schema, p Policy) (out []
 	return out
 }
 
-// alsoUnder is what the policies that do not gate would say of one version, in all directions of the level together.
-func (c *Checker) alsoUnder(ctx context.Context, directions []Direction, next *Schema, v Version, o Options) map[Policy]Verdict {
+// alsoUnder is what the policies that do not gate would say of one version, in all directions of the level together;
+// both says that the one that gates finds each direction compatible.
+func (c *Checker) alsoUnder(ctx context.Context, directions []Direction, next *Schema, v Version, o Options, both bool) map[Policy]Verdict {
 	out := map[Policy]Verdict{}
 	for _, policy := range Policies() {
 		if policy == o.Policy {
@@ -209,6 +210,10 @@ func (c *Checker) alsoUnder(ctx context.Context, directions []Direction, next *S
 				all = Incompatible
 			}
 			out[policy] = all
+			continue
+		}
+		if policy == SemanticDeclared && both && o.Policy != SemanticUpcast {
+			out[policy] = Compatible // what takes every event takes those
 			continue
 		}
 		asked := o

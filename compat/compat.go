@@ -20,6 +20,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -120,6 +121,8 @@ type Schema struct {
 	graph       *graph
 	fingerprint [32]byte
 	identity    [32]byte // of text and places too: what results are cached by
+
+	closed func() (*Schema, error) // Close
 }
 
 // Compile lowers a compiled schema. It keeps s to verify events. The error is a *LimitError naming the limit and the
@@ -146,6 +149,7 @@ func Compile(s *validator.Schema) (*Schema, error) {
 		children(n, func(k *validator.Node) { stack = append(stack, k) })
 	}
 	h.Sum(c.identity[:0])
+	c.closed = sync.OnceValues(func() (*Schema, error) { return closeSchema(c) })
 	return c, nil
 }
 
@@ -248,6 +252,14 @@ func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, 
 	return r.directed(d, gate)
 }
 
+// underivable is why a policy's question cannot be put.
+func underivable(err error) Result {
+	if errors.Is(err, errDynamic) {
+		return Result{Reason: ReasonDynamicRef, Detail: err.Error()}
+	}
+	return Result{Reason: ReasonNotCompiled, Detail: err.Error()}
+}
+
 // keep stores an answer and drops the eighth that was used least recently when there are too many.
 func (c *Checker) keep(k resultKey, r Result) {
 	c.mu.Lock()
@@ -283,12 +295,25 @@ func (r Result) directed(d Direction, p Policy) Result {
 // decide answers one question from nothing.
 func decide(ctx context.Context, old, next *Schema, o Options) (r Result) {
 	q := &question{ctx: ctx, old: old, next: next, options: o}
+	assumption := ""
+	if o.Policy == SemanticDeclared {
+		closed, err := Close(old)
+		if err != nil {
+			return underivable(err)
+		}
+		if closed != old {
+			q.old, assumption = closed, AssumeDeclared
+		}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			r = Result{Verdict: Undecided, Reason: ReasonInternal, Detail: fmt.Sprintf("%v", p)}
 		}
 		if q.search != nil {
 			r.Spent = q.search.spent
+		}
+		if r.Proof != nil && assumption != "" {
+			r.Proof.Assumptions = append(r.Proof.Assumptions, assumption)
 		}
 	}()
 	return q.answer()

@@ -1,7 +1,6 @@
 package compat
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -172,7 +171,7 @@ type contentModel struct {
 // what holds for other names.
 func (c *confluentClasses) objectModel(n *validator.Node, name string) contentModel {
 	for _, p := range n.PatternProperties {
-		if re, err := regexp.Compile(p.Name); err == nil && re.MatchString(name) {
+		if matches(p.Name, name) {
 			return contentModel{schema: c.child(n, p.Schema, "patternProperties/"+escape(p.Name))}
 		}
 	}

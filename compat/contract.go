@@ -3,7 +3,6 @@ package compat
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -423,7 +422,7 @@ func memberSchemas(n *validator.Node, name string) (out []*validator.Node) {
 		}
 	}
 	for _, p := range n.PatternProperties {
-		if re, err := regexp.Compile(p.Name); err == nil && re.MatchString(name) {
+		if matches(p.Name, name) {
 			out = append(out, p.Schema)
 		}
 	}
@@ -521,7 +520,7 @@ func below(n *validator.Node, token string) (out []*validator.Node) {
 		}
 	}
 	for _, p := range n.PatternProperties {
-		if re, err := regexp.Compile(p.Name); err == nil && re.MatchString(token) {
+		if matches(p.Name, token) {
 			out = append(out, p.Schema)
 		}
 	}

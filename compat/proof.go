@@ -123,10 +123,18 @@ func (s *search) proof(root *derivation) *Proof {
 
 // Verify checks a proof again, goal by goal. Each goal is taken apart once more, without memory of the search and
 // without its assumptions: where a member or item is asked for, only another goal of the proof may be claimed empty.
-// The error names the first step that does not hold. A proof must come from a Result for the same two schemas.
+// The error names the first step that does not hold. A proof must come from a Result for the same two schemas; what it
+// assumes of them is assumed again.
 func Verify(old, next *Schema, p *Proof) error {
 	if p == nil || len(p.goals) == 0 || len(p.goals) != len(p.Steps) {
 		return errors.New("verify: no proof")
+	}
+	if slices.Contains(p.Assumptions, AssumeDeclared) {
+		closed, err := Close(old)
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		old = closed
 	}
 	st, roots := newStore(old.graph, next.graph)
 	if len(p.Steps) == 1 && p.Steps[0].Rule == string(ruleEqual) {
