@@ -3,12 +3,14 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,10 +141,36 @@ func (c *conn) handshake() error {
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return err
 	}
+	state := secured.ConnectionState()
+	if len(state.VerifiedChains) > 0 {
+		if user := certificateUser(state.PeerCertificates[0]); user != "" {
+			principal := "User:" + user
+			c.principal.Store(&principal)
+		}
+	}
 	c.sides.Lock()
 	c.client = secured
 	c.sides.Unlock()
+	if domain := c.srv.cfg.SNI; domain != "" {
+		node, err := sniDoor(state.ServerName, domain)
+		c.node = node
+		return err
+	}
 	return nil
+}
+
+// certificateUser is whom a client certificate names: its common name, else its first alternative name.
+func certificateUser(cert *x509.Certificate) string {
+	names := []string{cert.Subject.CommonName}
+	for _, u := range cert.URIs {
+		names = append(names, u.String())
+	}
+	names = slices.Concat(names, cert.DNSNames, cert.EmailAddresses)
+	i := slices.IndexFunc(names, func(name string) bool { return name != "" })
+	if i < 0 {
+		return ""
+	}
+	return names[i]
 }
 
 // connect dials the broker. A client whose broker cannot be reached is closed, as Kafka would do; it retries.

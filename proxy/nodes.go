@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,16 +27,21 @@ type nodes struct {
 	bound    map[int32]bool   // node ids that have their port
 	base     int              // port of the bootstrap listener; 0 until Serve
 	bindHost string
+
+	onePort bool // nodes are told apart by name; never changes
 }
 
-func newNodes(bootstrap []string) *nodes {
-	return &nodes{bootstrap: bootstrap, address: map[int32]string{}, bound: map[int32]bool{}}
+func newNodes(bootstrap []string, onePort bool) *nodes {
+	return &nodes{bootstrap: bootstrap, onePort: onePort, address: map[int32]string{}, bound: map[int32]bool{}}
 }
 
-// port returns where clients find a node: the bootstrap port + 1 + id.
+// port returns where clients find a node: the bootstrap port + 1 + id, or the one port that there is.
 func (n *nodes) port(id int32) (int32, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.onePort {
+		return int32(n.base), true
+	}
 	if id < 0 || int64(n.base)+1+int64(id) > maxPort {
 		return 0, false
 	}
@@ -53,7 +59,7 @@ func (n *nodes) learn(id int32, host string, port int32) (bind bool) {
 		return false
 	}
 	n.address[id] = net.JoinHostPort(host, strconv.Itoa(int(port)))
-	if n.bound[id] || n.base == 0 {
+	if n.bound[id] || n.base == 0 || n.onePort {
 		return false
 	}
 	n.bound[id] = true
@@ -141,6 +147,9 @@ func (s *Server) bind(ctx context.Context, l net.Listener) ([]door, error) {
 	}
 	s.nodes.mu.Unlock()
 	doors := []door{{bootstrapNode, l}}
+	if s.nodes.onePort {
+		return doors, nil
+	}
 	for i := range s.cfg.Nodes.Count {
 		id := s.cfg.Nodes.First + i
 		nl, err := s.listenNode(ctx, id)
@@ -212,6 +221,29 @@ func (c *conn) move(id int32, host *string, port *int32) {
 		c.srv.quiet.warn("node id too large for a port of its own", "node", id)
 	}
 	*host, *port = c.host, ours
+	if domain := c.srv.cfg.SNI; domain != "" {
+		*host = sniNode + strconv.Itoa(int(id)) + "." + domain
+	}
+}
+
+// The names of the doors of a gate that tells nodes apart by the name in the TLS greeting.
+const (
+	sniBootstrap = "bootstrap"
+	sniNode      = "broker-"
+)
+
+// sniDoor says whom a name leads to.
+func sniDoor(name, domain string) (id int32, err error) {
+	door, ok := strings.CutSuffix(strings.ToLower(name), "."+strings.ToLower(domain))
+	if ok && door == sniBootstrap {
+		return bootstrapNode, nil
+	}
+	if n, found := strings.CutPrefix(door, sniNode); ok && found {
+		if id, err := strconv.ParseInt(n, 10, 32); err == nil && id >= 0 && strconv.FormatInt(id, 10) == n {
+			return int32(id), nil
+		}
+	}
+	return 0, fmt.Errorf("no door of the name %.253q", name)
 }
 
 // accept takes clients of one door until its listener is closed.

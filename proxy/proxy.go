@@ -13,7 +13,8 @@
 // request go on. That is policy Reject; a topic may choose a milder one (Policy), and a quarantine for what is refused. The gate never says success before the broker did, never retries a client's request, and keeps no state
 // that a restart could lose, except which running transactions were poisoned by a refusal.
 //
-// Nodes have fixed doors: node n of the cluster answers on the bootstrap port + 1 + n, on every replica of the gate.
+// Nodes have fixed doors: node n of the cluster answers on the bootstrap port + 1 + n, on every replica of the gate; or,
+// behind TLS, on the one port by the name broker-<n>.<domain>.
 package proxy
 
 import (
@@ -62,12 +63,17 @@ type Config struct {
 	// Nodes are the node ids whose ports are bound at start; the zero value is 0–9. A node id outside of it gets its
 	// port when it is first seen in the cluster.
 	Nodes NodeRange
+	// SNI is a domain: clients find the cluster as bootstrap.<domain> and node n as broker-<n>.<domain>, all on the port of
+	// the listener, by the name in their TLS greeting. It needs TLS, whose certificate must be good for those names; then there
+	// are no node ports, and Nodes and Advertise mean nothing. "" = node ports.
+	SNI string
 	// Dial opens connections to brokers; nil = net.Dialer. It may ignore the address (an embedded broker behind a
 	// Unix socket reports none).
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Listen opens the node ports beside the listener given to Serve; nil = net.ListenConfig.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// TLS is what the gate shows its clients; nil = plain text.
+	// TLS is what the gate shows its clients; nil = plain text. Who shows a certificate that it verifies, and does not sign in
+	// by SASL, is that certificate's user: its common name, else its first alternative name.
 	TLS *tls.Config
 	// UpstreamTLS is used towards the brokers; nil = plain text. An empty ServerName is filled from the address.
 	UpstreamTLS *tls.Config
@@ -144,6 +150,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Nodes.First < 0 || cfg.Nodes.Count < 0 || cfg.Nodes.Count > MaxNodePorts {
 		return nil, fmt.Errorf("proxy: nodes from %d, %d of them: must not be negative nor more than %d", cfg.Nodes.First, cfg.Nodes.Count, MaxNodePorts)
 	}
+	if cfg.SNI != "" && cfg.TLS == nil {
+		return nil, errors.New("proxy: SNI names need TLS")
+	}
 	if cfg.Nodes.Count == 0 {
 		cfg.Nodes = NodeRange{Count: DefaultNodes}
 	}
@@ -166,7 +175,7 @@ func New(cfg Config) (*Server, error) {
 		limits:     limits,
 		log:        log,
 		quiet:      newQuieter(log),
-		nodes:      newNodes(cfg.Brokers),
+		nodes:      newNodes(cfg.Brokers, cfg.SNI != ""),
 		room:       newRoom(limits.MaxInFlightBytes),
 		table:      kafkaAPIs(),
 		asked:      make(chan struct{}),
@@ -182,8 +191,8 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Serve accepts Kafka clients on l and on the ports of the nodes, which are l's port + 1 + node id on l's host, as soon
-// as the source has bindings. It
+// Serve accepts Kafka clients on l and on the ports of the nodes, which are l's port + 1 + node id on l's host (with SNI on
+// l alone), as soon as the source has bindings. It
 // returns when ctx ends and all its connections have: what is in flight then has DrainTimeout to be answered. The
 // listeners are closed by then. A node port of Config.Nodes that cannot be bound is an error at once. Serve may be
 // called once.
