@@ -30,7 +30,7 @@ type grantBody struct {
 	Role     string `json:"role" example:"admin"`
 	Context  string `json:"context" example:"*"`
 	Subjects string `json:"subjects" example:"*"`
-	Topics   string `json:"topics" required:"false" example:"*"`
+	Topics   string `json:"topics" example:"*"`
 }
 
 // grantsOf shows grants, never null.
