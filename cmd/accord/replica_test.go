@@ -259,7 +259,6 @@ type database struct {
 	bin, dir string
 	port     int
 	as       *syscall.SysProcAttr
-	owner    *syscall.Credential
 }
 
 // newDatabase makes a server in a temporary folder and starts it.
@@ -474,3 +473,53 @@ func (y *relay) drop() {
 	y.conns = map[net.Conn]bool{}
 }
 
+// pause stops a process where it is, or lets it go on.
+func pause(t *testing.T, r *replica, on bool) {
+	t.Helper()
+	signal := syscall.SIGCONT
+	if on {
+		signal = syscall.SIGSTOP
+	}
+	if err := r.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// containsLog says whether a replica logged something.
+func containsLog(r *replica, text string) bool { return strings.Contains(r.log.String(), text) }
+
+// metricOf reads the value of a metric without labels.
+func metricOf(page, name string, value *float64) bool {
+	for line := range strings.Lines(page) {
+		if n, err := fmt.Sscanf(line, name+" %g", value); n == 1 && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// restore puts the backup in the place of what the server kept; it is stopped.
+func (d *database) restore(t *testing.T) {
+	t.Helper()
+	if err := os.RemoveAll(d.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.dir+".backup", d.dir); err != nil {
+		t.Fatal(err)
+	}
+	if d.as == nil {
+		return
+	}
+	err := filepath.WalkDir(d.dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chown(path, int(d.as.Credential.Uid), int(d.as.Credential.Gid))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(d.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
