@@ -106,7 +106,7 @@ func (r *replica) numbersAt(t *testing.T, subject string, rev uint64) (list []in
 func TestContradictionsNeverLandAmongOtherChanges(t *testing.T) {
 	for _, store := range []string{"PostgreSQL", "SQLite"} {
 		t.Run(store, func(t *testing.T) {
-			const writers, rounds = 12, 60
+			const writers, rounds = 12, 40
 			replicas := fleet(t, store)
 			var mu sync.Mutex
 			outcomes := map[string]int{}
