@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Level is a compatibility level in capitals: compat's seven, and the two that a lens can satisfy.
 type Level string
@@ -153,4 +156,23 @@ func (c *Config) clear(name string) {
 var ConfigNames = [...]string{
 	"compatibility", "compatibilityPolicy", "compatibilityGroup", "normalize", "validateFields", "validateNewSchemas",
 	"validateRules", "alias", "defaultMetadata", "overrideMetadata", "defaultRuleSet", "overrideRuleSet",
+}
+
+// Sentence says how a version was let in, "" if it was judged and found good.
+func (m *Mark) Sentence() string {
+	switch {
+	case m == nil:
+		return ""
+	case m.Forced:
+		return "This version was let in by force: nobody judged whether it fits those before it."
+	case m.Imported:
+		return "This version was imported with its own ID: nobody judged whether it fits those before it."
+	case m.Policy != "":
+		numbers := make([]string, 0, len(m.Against))
+		for _, n := range m.Against {
+			numbers = append(numbers, fmt.Sprintf("v%d", n))
+		}
+		return fmt.Sprintf("The rules of %s let this version in; SEMANTIC says %s against %s.", m.Policy, m.Verdict, strings.Join(numbers, ", "))
+	}
+	return ""
 }

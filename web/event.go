@@ -109,6 +109,7 @@ type versionPage struct {
 	Number   int
 	Current  bool // the newest live version
 	Deleted  *catalog.Version
+	Mark     string // how it was let in without a good judgement, as a sentence; "" if it was judged and found good
 	Note     catalog.VersionNote
 	Status   string
 	Level    string
@@ -226,6 +227,7 @@ func (s *Site) versionPage(w http.ResponseWriter, r *http.Request, lib *library,
 	if stored.State != catalog.Live {
 		p.Deleted = &stored
 	}
+	p.Mark = stored.Mark.Sentence()
 	if len(stored.Schema.Text) <= maxInlineText {
 		p.Text = stored.Schema.Text
 	}

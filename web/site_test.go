@@ -549,3 +549,32 @@ func Example() {
 	fmt.Println(w.Code, w.Header().Get("Content-Type"))
 	// Output: 200 text/html; charset=utf-8
 }
+
+// TestMarkIsShown: a version that rules let in against the verdict says so, and so does one that nobody judged.
+func TestMarkIsShown(t *testing.T) {
+	server, registry := newSite(t)
+	name := catalog.Name{Subject: "a.Event"}
+	if _, err := registry.SetConfig(t.Context(), name, catalog.Patch{Set: catalog.Config{CompatibilityPolicy: "LENIENT"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, reg := range []catalog.Registration{
+		{Text: `{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`},
+		{Text: `{"type":"object","properties":{},"additionalProperties":false}`},
+		{Text: `{"type":"string"}`, Force: true},
+	} {
+		if _, err := registry.Register(t.Context(), name, reg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for version, want := range map[int]string{2: "The rules of CONFLUENT_LENIENT let this version in; SEMANTIC says incompatible against v1.", 3: "let in by force"} {
+		resp, err := http.Get(fmt.Sprintf("%s/events/a.Event/v/%d", server.URL, version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("version %d: %d, %v; want a page with %q", version, resp.StatusCode, err, want)
+		}
+	}
+}
