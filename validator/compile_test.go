@@ -246,3 +246,48 @@ func TestEmptyNames(t *testing.T) {
 		t.Error("what stands beside a $ref under the empty name is not judged")
 	}
 }
+
+// TestLimitsOfPrograms: what is cheap to write and dear to keep is refused, and so are documents in a long row.
+func TestLimitsOfPrograms(t *testing.T) {
+	names := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"%05x"`, i)
+		}
+		return b.String()[1:]
+	}
+	var wide strings.Builder
+	for k := range 12 {
+		fmt.Fprintf(&wide, `,{"required":[%s,"%d"]}`, names(validator.MaxEnumValues-1), k)
+	}
+	chain := func(n int) map[string][]byte {
+		references := map[string][]byte{}
+		for i := range n {
+			references[fmt.Sprintf("https://x/%d", i)] = fmt.Appendf(nil, `{"$ref":"https://x/%d"}`, i+1)
+		}
+		references[fmt.Sprintf("https://x/%d", n)] = []byte(`{"type":"integer"}`)
+		return references
+	}
+	for _, c := range []struct {
+		document validator.Document
+		limits   validator.Limits
+		want     string
+	}{
+		{validator.Document{Text: []byte(`{"required":[` + names(validator.MaxEnumValues+1) + `]}`)}, validator.Limits{}, "MaxEnumValues"},
+		{validator.Document{Text: []byte(`{"dependencies":{"a":[` + names(validator.MaxEnumValues+1) + `]}}`)}, validator.Limits{}, "MaxEnumValues"},
+		{validator.Document{Text: []byte(`{"allOf":[` + wide.String()[1:] + `]}`)}, validator.Limits{SchemaBytes: 4 << 20}, "MaxProgramBytes"},
+		{validator.Document{Text: []byte(`{"enum":["aaaaaaaaaa","bbbbbbbbbb"]}`)}, validator.Limits{ProgramBytes: 200}, "MaxProgramBytes"},
+		{validator.Document{Text: []byte(`{"enum":["aaaaaaaaaa","bbbbbbbbbb"]}`)}, validator.Limits{ProgramBytes: 1000}, ""},
+		{validator.Document{Text: []byte(`{"$ref":"https://x/0"}`), References: chain(validator.MaxReferenceDepth - 1)}, validator.Limits{}, ""},
+		{validator.Document{Text: []byte(`{"$ref":"https://x/0"}`), References: chain(validator.MaxReferenceDepth)}, validator.Limits{}, "MaxReferenceDepth"},
+	} {
+		_, err := validator.Compile(c.document, c.limits)
+		limit := ""
+		if refused, ok := errors.AsType[*validator.SchemaError](err); ok {
+			limit = refused.Limit
+		}
+		if limit != c.want || (err != nil) != (c.want != "") {
+			t.Errorf("Compile(%.40s) = %v, want %q", c.document.Text, err, c.want)
+		}
+	}
+}

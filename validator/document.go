@@ -126,7 +126,10 @@ func readClosure(d Document, l Limits) (*closure, error) {
 			return nil, err
 		}
 	}
-	return c, c.follow()
+	if err := c.follow(); err != nil {
+		return nil, err
+	}
+	return c, c.depth()
 }
 
 // absolute gives a base URI a scheme: jsonschema v5 would take a path for a file of the working folder.
@@ -374,9 +377,16 @@ func (c *closure) keyword(t *text, at string, p *place, base string) error {
 		if t.draft >= Draft2019 && string(p.raw(t.bytes)) == "true" {
 			t.anchors = append(t.anchors, anchorAt{strings.TrimSuffix(at, "/$recursiveAnchor"), ""})
 		}
-	case "enum":
+	case "enum", "required", "type":
+		// Each value is compared with each when the schema itself is judged.
 		if len(p.children) > c.limits.EnumValues {
 			return t.over(at, p.name, "MaxEnumValues", c.limits.EnumValues)
+		}
+	case "dependentRequired", "dependencies":
+		for _, child := range p.children {
+			if child.kind(t.bytes) == '[' && len(child.children) > c.limits.EnumValues {
+				return t.over(join(at, child.name), p.name, "MaxEnumValues", c.limits.EnumValues)
+			}
 		}
 	case "pattern":
 		if len(p.str(t.bytes)) > c.limits.RegexBytes {
@@ -417,6 +427,29 @@ func (c *closure) follow() error {
 					}
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// depth holds how many documents refer to each other in a row, from the root on, the shortest way to each.
+func (c *closure) depth() error {
+	level := map[*text]int{c.root: 0}
+	for queue := []*text{c.root}; len(queue) > 0; queue = queue[1:] {
+		from := queue[0]
+		for _, l := range from.links {
+			uri, _, _ := strings.Cut(l.target, "#")
+			to, _ := c.target(uri)
+			if to == nil {
+				continue
+			}
+			if _, seen := level[to]; seen {
+				continue
+			}
+			if level[to] = level[from] + 1; level[to] > MaxReferenceDepth {
+				return from.over(l.pointer, l.keyword, "MaxReferenceDepth", MaxReferenceDepth)
+			}
+			queue = append(queue, to)
 		}
 	}
 	return nil

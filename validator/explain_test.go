@@ -114,9 +114,27 @@ func TestExplainShowsNoPayload(t *testing.T) {
 	}
 }
 
-// TestBudget: an event may not ask for more work than its bytes allow, and is refused with that word.
+// TestRecursiveUnions: a union that is asked again and again about the same places costs steps by its bytes.
+func TestRecursiveUnions(t *testing.T) {
+	for _, schema := range []string{
+		`{"anyOf":[{"type":"integer"},{"type":"array","items":{"$ref":"#"}},{"type":"array","maxItems":1,"items":{"$ref":"#"}}]}`,
+		`{"oneOf":[{"type":"integer"},{"items":{"$ref":"#"},"type":"array","minItems":1},{"type":"array","minItems":2,"items":{"$ref":"#"}}]}`,
+		`{"not":{"anyOf":[{"type":"string"},{"items":{"not":{"$ref":"#"}},"type":"array"},{"items":{"not":{"$ref":"#"}},"type":"array","maxItems":2}]}}`,
+	} {
+		s := compile(t, schema)
+		for leaf, want := range map[string]bool{`1`: true, `"x"`: false} {
+			event := []byte(strings.Repeat("[", validator.MaxDepth) + leaf + strings.Repeat("]", validator.MaxDepth))
+			if got := s.Valid(event); got != want {
+				t.Errorf("Valid(64 deep %s) = %v under %s: %v", leaf, got, schema, s.Check(event))
+			}
+		}
+	}
+}
+
+// TestBudget: an event may not ask for more work than its bytes allow, and is refused with that word. Answers that depend
+// on the dynamic scope are not remembered.
 func TestBudget(t *testing.T) {
-	s := compile(t, `{"anyOf":[{"type":"integer"},{"type":"array","items":{"$ref":"#"}},{"type":"array","maxItems":1,"items":{"$ref":"#"}}]}`)
+	s := compile(t, `{`+draft2020+`,"$dynamicAnchor":"n","anyOf":[{"type":"integer"},{"type":"array","items":{"$dynamicRef":"#n"}},{"type":"array","maxItems":1,"items":{"$dynamicRef":"#n"}}]}`)
 	event := []byte(strings.Repeat("[", 40) + `"x"` + strings.Repeat("]", 40))
 	found := s.Explain(event, 0)
 	if len(found) != 1 || found[0].Keyword != "budget" || s.Valid(event) {

@@ -61,7 +61,7 @@ type Pattern struct{ p *pattern }
 
 // NewPattern compiles an expression as a schema's.
 func NewPattern(source string) Pattern {
-	l := &lowering{program: &program{}, patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork}}
+	l := &lowering{program: &program{}, patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork}, maxBytes: MaxProgramBytes}
 	p, err := l.pattern(&Node{}, source, "pattern")
 	if err != nil {
 		panic(err)

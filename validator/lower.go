@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"regexp"
@@ -18,13 +19,15 @@ type lowering struct {
 	scopes   map[*Node]*scope
 	patterns map[string]*pattern
 	budget   automataBudget
+	maxBytes int
 }
 
-func lower(root *Node) (*program, error) {
+// lower makes the program of a tree; it may hold so many bytes.
+func lower(root *Node, maxBytes int) (*program, error) {
 	l := &lowering{
 		program: &program{stepsPerByte: StepsPerByte, declared: map[string]bool{}, oracle: true},
 		nodes:   map[*Node]*node{}, scopes: map[*Node]*scope{},
-		patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork},
+		patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork}, maxBytes: maxBytes,
 	}
 	var err error
 	l.program.root, err = l.node(root)
@@ -42,9 +45,11 @@ func (l *lowering) node(n *Node) (*node, error) {
 	if out, ok := l.nodes[n]; ok {
 		return out, nil
 	}
-	out := &node{uri: n.Document, pointer: n.Pointer, types: everyType}
+	out := &node{id: len(l.nodes), uri: n.Document, pointer: n.Pointer, types: everyType}
 	l.nodes[n] = out
-	l.program.size += int(reflect.TypeFor[node]().Size())
+	if err := l.hold(n, int(reflect.TypeFor[node]().Size())+len(n.Pointer)); err != nil {
+		return nil, err
+	}
 	if n.Always != nil {
 		if !*n.Always {
 			out.never, out.types = true, 0
@@ -57,9 +62,8 @@ func (l *lowering) node(n *Node) (*node, error) {
 			out.types |= TypeInteger
 		}
 	}
-	out.values = l.values(n)
 	out.number = numberRulesOf(n)
-	for _, part := range []func(*Node, *node) error{l.text, l.array, l.object, l.inPlace, l.scope} {
+	for _, part := range []func(*Node, *node) error{l.values, l.text, l.array, l.object, l.inPlace, l.scope} {
 		if err := part(n, out); err != nil {
 			return nil, err
 		}
@@ -71,6 +75,17 @@ func (l *lowering) node(n *Node) (*node, error) {
 		out.bare = &bare
 	}
 	return out, nil
+}
+
+// hold counts what a node holds.
+func (l *lowering) hold(n *Node, bytes int) error {
+	if l.program.size += bytes; l.program.size > l.maxBytes {
+		return &SchemaError{
+			URI: n.Document, Pointer: n.Pointer, Limit: "MaxProgramBytes",
+			Message: fmt.Sprintf("is over MaxProgramBytes, which is %d", l.maxBytes),
+		}
+	}
+	return nil
 }
 
 func (l *lowering) list(in []*Node) ([]*node, error) {
@@ -98,14 +113,16 @@ func (l *lowering) several(pairs ...any) error {
 // fewStrings is up to how many strings of a const or enum are compared one after another.
 const fewStrings = 8
 
-func (l *lowering) values(n *Node) *valueSet {
+func (l *lowering) values(n *Node, out *node) error {
 	if n.Const == nil && n.Enum == nil {
 		return nil
 	}
 	v := &valueSet{constant: n.Const, hasEnum: n.Enum != nil, enum: make(map[string]bool, len(n.Enum)), listed: n.Enum}
 	for _, value := range n.Enum {
 		v.enum[string(value)] = true
-		l.program.size += 2*len(value) + 64
+		if err := l.hold(n, 2*len(value)+64); err != nil {
+			return err
+		}
 	}
 	v.allowed = v.enum
 	if n.Const != nil {
@@ -123,7 +140,8 @@ func (l *lowering) values(n *Node) *valueSet {
 	if v.hasEnum && len(n.Enum) == 0 {
 		l.program.oracle = false
 	}
-	return v
+	out.values = v
+	return nil
 }
 
 func (l *lowering) text(n *Node, out *node) (err error) {
@@ -164,13 +182,13 @@ func (l *lowering) pattern(n *Node, source, keyword string) (*pattern, error) {
 		p.fixed, p.fast = newTemplate(parsed), newAutomaton(parsed, &l.budget)
 	}
 	l.patterns[source] = p
-	l.program.size += 64 * len(source)
+	bytes := 64 * len(source)
 	if p.fast == nil {
 		l.program.slowPatterns = append(l.program.slowPatterns, source)
 	} else {
-		l.program.size += p.fast.bytes()
+		bytes += p.fast.bytes()
 	}
-	return p, nil
+	return p, l.hold(n, bytes)
 }
 
 func (l *lowering) array(n *Node, out *node) (err error) {

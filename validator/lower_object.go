@@ -12,8 +12,7 @@ type objectLowering struct {
 
 func (l *lowering) object(n *Node, out *node) error {
 	o := &objectLowering{l, n, &objectRules{minProperties: n.MinProperties, maxProperties: n.MaxProperties}, map[string]int{}}
-	o.namesOf()
-	for _, part := range []func() error{o.properties, o.patternsOf, o.rest, o.dependencies} {
+	for _, part := range []func() error{o.namesOf, o.properties, o.patternsOf, o.rest, o.dependencies} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -36,18 +35,27 @@ func (o *objectLowering) name(name string) int {
 		o.names[name] = at
 		o.rules.known = append(o.rules.known, known{name: name, quoted: newLiteral(quotedName(name))})
 		o.program.declared[name] = true
-		o.program.size += 3*len(name) + 200
 	}
 	return at
 }
+
+// nameBytes is about what a known name holds, beside its own bytes.
+const nameBytes = 200
 
 // quotedName is a name as it stands in most events.
 func quotedName(name string) string { return string(appendQuoted(nil, []byte(name))) + ":" }
 
 // namesOf numbers every name that a keyword mentions, the required ones first: one mask then tells whether all are there.
-func (o *objectLowering) namesOf() {
-	r := o.rules
-	for _, name := range o.node.Required {
+func (o *objectLowering) namesOf() error {
+	r, n := o.rules, o.node
+	total := len(n.Required) + len(n.Properties) + len(n.DependentSchemas)
+	for _, d := range n.DependentRequired {
+		total += 1 + len(d.Required)
+	}
+	if err := o.hold(n, nameBytes*total); err != nil { // before they are made
+		return err
+	}
+	for _, name := range n.Required {
 		if at := o.name(name); at == len(r.required) {
 			r.required = append(r.required, at)
 		}
@@ -76,6 +84,7 @@ func (o *objectLowering) namesOf() {
 		names[i] = k.name
 	}
 	r.table = newNameTable(names)
+	return nil
 }
 
 func (o *objectLowering) properties() (err error) {

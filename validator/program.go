@@ -2,6 +2,7 @@ package validator
 
 // node is one schema of the program: a Node made ready to run. Equal Nodes share one.
 type node struct {
+	id           int    // its number in the program
 	uri, pointer string // where it stands, for locations
 	never        bool   // the schema false
 	bare         *node  // the node without its links, where other schemas judge the same value or marks are kept: see run.linked

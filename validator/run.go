@@ -22,6 +22,7 @@ type run struct {
 	// has its own part, from objectRules.first on: at 0 the name that came first, at 1 + k the one after known name k.
 	next    []int32
 	counts  counters
+	memo    memo
 	scanner scanner // where a fault must be told apart and placed
 }
 
@@ -37,6 +38,9 @@ func (r *run) begin(p *program, text []byte, times int) {
 	r.nodeAt, r.chain = -1, 0
 	r.entered, r.bits, r.spans, r.buf = r.entered[:0], r.bits[:0], r.spans[:0], r.buf[:0]
 	r.names.list = r.names.list[:0]
+	if r.memo.tries > 0 {
+		r.memo.begin()
+	}
 }
 
 // judge reports whether the event is an instance. If fault is set, that is why it is not.

@@ -100,10 +100,10 @@ func (r *run) content(t *textRules, s []byte) string {
 		return ""
 	}
 	// The content is a text of its own: positions begin anew, and s must not move while it is judged.
-	outer, depth, at := r.text, r.depth, r.nodeAt
-	r.text, r.depth, r.nodeAt = append([]byte(nil), s...), 0, -1
+	outer, depth, at, remembered := r.text, r.depth, r.nodeAt, r.memo
+	r.text, r.depth, r.nodeAt, r.memo = append([]byte(nil), s...), 0, -1, memo{}
 	end := r.try(t.contentSchema, skipSpace(r.text, 0), noMarks)
-	r.text, r.depth, r.nodeAt = outer, depth, at
+	r.text, r.depth, r.nodeAt, r.memo = outer, depth, at, remembered
 	if end < 0 {
 		return "contentSchema"
 	}

@@ -3,6 +3,22 @@ package validator
 // linked judges the value at i by a node that links to other schemas for the same value, or that asks what they
 // have evaluated.
 func (r *run) linked(n *node, i int, seen marks) int {
+	// A string is never remembered: who judges it counts escapes on the way.
+	if !r.memo.on() || seen.size > 0 || r.program.dynamic || typeOf(r.text[i])&(TypeObject|TypeArray) == 0 {
+		return r.linkedAnew(n, i, seen)
+	}
+	if end, ok := r.memo.recall(n, i); ok {
+		return end
+	}
+	r.counts[fellMemo]++
+	end := r.linkedAnew(n, i, seen)
+	if r.fault == "" {
+		r.memo.keep(n, i, end)
+	}
+	return end
+}
+
+func (r *run) linkedAnew(n *node, i int, seen marks) int {
 	saved, ok := r.enter(n, i)
 	if !ok {
 		return -1
@@ -160,6 +176,7 @@ var noRules inPlaceRules
 
 // try judges by a schema that may fail: whatever a failed walk changed is restored, and only its success leaves marks.
 func (r *run) try(n *node, i int, own marks) int {
+	r.memo.tries++
 	saved := r.standing()
 	trial := r.sameMarks(own)
 	end := r.value(n, i, trial)

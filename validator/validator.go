@@ -48,7 +48,7 @@ func Compile(d Document, l Limits) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := lower(root)
+	p, err := lower(root, c.limits.ProgramBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,8 @@ func (s *Schema) take() *run {
 // put keeps a run for the next event, but for scratch that one big event made large.
 func (s *Schema) put(r *run) {
 	r.text, r.scanner.text = nil, nil
-	kept := cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch
+	kept := cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch &&
+		len(r.memo.answers) <= keptAnswers
 	if !kept {
 		r.counts[fellGrow]++
 	}
