@@ -33,6 +33,7 @@ type Schema struct {
 	falls    totals
 	metrics  *cacheMetrics // of the Cache that compiled it; nil without one
 	root     func() *Node
+	privacy  func() *privacy
 	oracle   func() *jsonschema.Schema
 }
 
@@ -70,6 +71,7 @@ func Compile(d Document, l Limits) (*Schema, error) {
 		root, _ := buildTree(c, compiler, compiled)
 		return root
 	})
+	s.privacy = sync.OnceValue(func() *privacy { return newPrivacy(s.root()) })
 	s.oracle = sync.OnceValue(func() *jsonschema.Schema {
 		_, _, compiled, _ := d.front(l)
 		return compiled
