@@ -89,7 +89,7 @@ func (c *comparison) event(t *testing.T, s *validator.Schema, schema string, eve
 		}
 		return
 	}
-	want, asked := s.AskV5(event)
+	want, asked := s.Oracle(event)
 	if !asked {
 		c.unasked++
 	} else if got != want {

@@ -50,6 +50,12 @@ func (g *grammar) document() string {
 		defs = append(defs, fmt.Sprintf(`"d%d":%s`, k, g.schema(2)))
 	}
 	members := fmt.Sprintf(`"$schema":%q,"definitions":{%s}`, suiteDrafts[g.draft].uri, strings.Join(defs, ","))
+	switch g.draft {
+	case 3:
+		members += `,"$recursiveAnchor":true`
+	case 4:
+		members += `,"$dynamicAnchor":"n"`
+	}
 	if root == "{}" {
 		return "{" + members + "}"
 	}
@@ -135,7 +141,7 @@ func (g *grammar) keyword(depth int) (name, value string) {
 
 func (g *grammar) applicator(depth int) (name, value string) {
 	schema := func() string { return g.schema(depth) }
-	switch g.choose(22) {
+	switch g.choose(23) {
 	case 0, 1, 2, 3:
 		return "properties", g.properties(depth)
 	case 4, 5:
@@ -160,7 +166,18 @@ func (g *grammar) applicator(depth int) (name, value string) {
 			return "$ref", fmt.Sprintf(`"#/definitions/d%d"`, g.choose(g.names))
 		}
 	case 16:
-		return "properties", fmt.Sprintf(`{%s:{"$ref":"#"}}`, g.name())
+		again := `"$ref":"#"`
+		switch {
+		case g.draft == 3 && g.choose(2) == 1:
+			again = `"$recursiveRef":"#"`
+		case g.draft == 4 && g.choose(2) == 1:
+			again = `"$dynamicRef":"#n"`
+		}
+		return "properties", fmt.Sprintf(`{%s:{%s}}`, g.name(), again)
+	case 22:
+		if g.draft >= 3 && g.names > 0 {
+			return "allOf", fmt.Sprintf(`[{"$ref":"#/definitions/d%d"},{"properties":%s}]`, g.choose(g.names), g.properties(depth))
+		}
 	case 17:
 		if g.draft >= 1 {
 			return g.one("contains", "propertyNames"), schema()

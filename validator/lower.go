@@ -20,6 +20,7 @@ type lowering struct {
 	patterns map[string]*pattern
 	budget   automataBudget
 	maxBytes int
+	hides    bool // jsonschema v5 takes dynamic references for others in some place, see Oracle
 }
 
 // lower makes the program of a tree; it may hold so many bytes.
@@ -32,6 +33,7 @@ func lower(root *Node, maxBytes int) (*program, error) {
 	var err error
 	l.program.root, err = l.node(root)
 	l.program.nodes = len(l.nodes)
+	l.program.oracle = l.program.oracle && !(l.program.dynamic && l.hides)
 	return l.program, err
 }
 
@@ -73,6 +75,9 @@ func (l *lowering) node(n *Node) (*node, error) {
 		bare := *out
 		bare.inPlace, bare.scope = nil, nil
 		out.bare = &bare
+		if err := l.fuse(n, out); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -219,6 +224,7 @@ func (l *lowering) scope(n *Node, out *node) error {
 	if resource == nil || len(resource.DynamicAnchors) == 0 {
 		return nil
 	}
+	l.hides = l.hides || resource.Pointer != ""
 	s, ok := l.scopes[resource]
 	if !ok {
 		s = &scope{anchors: map[string]*node{}}

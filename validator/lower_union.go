@@ -6,8 +6,9 @@ import "slices"
 func (l *lowering) inPlace(n *Node, out *node) (err error) {
 	r := &inPlaceRules{dynamicName: n.DynamicName}
 	if n.DynamicName != nil {
-		l.program.dynamic, l.program.oracle = true, false
+		l.program.dynamic = true
 	}
+	l.hides = l.hides || n.If != nil
 	if err := l.several(&r.ref, n.Ref, &r.dynamic, n.DynamicRef, &r.not, n.Not, &r.ifs, n.If, &r.then, n.Then, &r.elseDo, n.Else); err != nil {
 		return err
 	}

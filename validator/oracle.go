@@ -2,8 +2,8 @@ package validator
 
 // Oracle asks jsonschema v5 whether an event is valid, for tests and for the events that a compatibility verdict shows;
 // no producer's event is given to it. asked is false where the event breaks a byte rule or is over MaxOracleBytes, where
-// v5 would enter more than MaxOracleSteps schemas, where it differs from us on purpose (an enum without values, dynamic
-// references), or where it gave up.
+// v5 would enter more than MaxOracleSteps schemas, where it differs from us on purpose (an enum without values; dynamic
+// references in a schema that has if, or anchors in a resource inside another), or where it gave up.
 func (s *Schema) Oracle(event []byte) (valid, asked bool) {
 	if !s.program.oracle || len(event) > MaxOracleBytes {
 		return false, false

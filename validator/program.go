@@ -6,6 +6,7 @@ type node struct {
 	uri, pointer string // where it stands, for locations
 	never        bool   // the schema false
 	bare         *node  // the node without its links, where other schemas judge the same value or marks are kept: see run.linked
+	fused        *node  // bare with what unevaluatedProperties judges, where that is known beforehand
 	types        TypeSet
 	values       *valueSet // const and enum
 	number       *numberRules

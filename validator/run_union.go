@@ -27,7 +27,10 @@ func (r *run) linkedAnew(n *node, i int, seen marks) int {
 	if n.types&kind == 0 {
 		return -1
 	}
-	own, left := noMarks, n.unevaluated(kind)
+	own, left, bare := noMarks, n.unevaluated(kind), n.bare
+	if kind == TypeObject && n.fused != nil {
+		left, bare = nil, n.fused
+	}
 	switch {
 	case left != nil: // what is inside must be counted, so it must be JSON first
 		if r.skip(i) < 0 {
@@ -40,7 +43,7 @@ func (r *run) linkedAnew(n *node, i int, seen marks) int {
 	}
 	end := -1
 	if n.judges(kind) {
-		if end = r.value(n.bare, i, own); end < 0 {
+		if end = r.value(bare, i, own); end < 0 {
 			return -1
 		}
 	}

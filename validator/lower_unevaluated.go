@@ -1,0 +1,80 @@
+package validator
+
+// fuse turns unevaluatedProperties into additionalProperties where it is known beforehand which members the schemas
+// beside it evaluate: properties and patterns that are reached by $ref and allOf alone. What is left is judged in the
+// same walk as the node's own members, and nothing is noted one by one.
+func (l *lowering) fuse(n *Node, out *node) error {
+	if n.UnevaluatedProperties == nil {
+		return nil
+	}
+	e := evaluated{names: map[string]bool{}, patterns: map[string]bool{}}
+	if !e.take(n, 0) {
+		return nil
+	}
+	anything := true
+	yes := &Node{Document: n.Document, Pointer: n.Pointer, Draft: n.Draft, Always: &anything}
+	with := *n
+	with.UnevaluatedProperties = nil
+	if !e.all {
+		with.AdditionalProperties = n.UnevaluatedProperties
+	}
+	with.Properties = addTo(n.Properties, e.listed, e.names, yes)
+	with.PatternProperties = addTo(n.PatternProperties, e.expressions, e.patterns, yes)
+	fused := *out.bare
+	fused.object = nil
+	if err := l.object(&with, &fused); err != nil {
+		return err
+	}
+	out.fused = &fused
+	return nil
+}
+
+// addTo adds to a node's own properties those names of a list that it lacks.
+func addTo(own []Property, names []string, wanted map[string]bool, schema *Node) []Property {
+	out := append([]Property(nil), own...)
+	for _, p := range own {
+		wanted[p.Name] = false
+	}
+	for _, name := range names {
+		if wanted[name] {
+			out = append(out, Property{name, schema})
+		}
+	}
+	return out
+}
+
+// evaluated is what the schemas beside an unevaluatedProperties evaluate, whatever the event.
+type evaluated struct {
+	listed, expressions []string // in the order in which they are reached
+	names, patterns     map[string]bool
+	all                 bool
+}
+
+// take adds what n evaluates, and what it refers to; false if that depends on the event.
+func (e *evaluated) take(n *Node, depth int) bool {
+	if depth > MaxDepth || len(n.AnyOf)+len(n.OneOf)+len(n.DependentSchemas) > 0 || n.If != nil || n.DynamicRef != nil {
+		return false
+	}
+	for _, p := range n.Properties {
+		if _, known := e.names[p.Name]; !known {
+			e.names[p.Name] = true
+			e.listed = append(e.listed, p.Name)
+		}
+	}
+	for _, p := range n.PatternProperties {
+		if _, known := e.patterns[p.Name]; !known {
+			e.patterns[p.Name] = true
+			e.expressions = append(e.expressions, p.Name)
+		}
+	}
+	e.all = e.all || n.AdditionalProperties != nil || depth > 0 && n.UnevaluatedProperties != nil
+	if n.Ref != nil && !e.take(n.Ref, depth+1) {
+		return false
+	}
+	for _, branch := range n.AllOf {
+		if !e.take(branch, depth+1) {
+			return false
+		}
+	}
+	return true
+}
