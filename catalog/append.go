@@ -276,7 +276,10 @@ func (r *Registry) propose(ctx context.Context, s *Subject, reg Registration, im
 		p.schema.Metadata = p.schema.Metadata.withProperty(versionProperty, strconv.Itoa(number))
 	}
 	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
-	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize); err != nil {
+	if imports && strings.TrimSpace(text) == "" {
+		return nil, &Error{Reason: EmptySchema, Name: s.Name}
+	}
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, imports); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -311,8 +314,12 @@ func (r *Registry) inherit(ctx context.Context, s *Subject, reg Registration, in
 }
 
 // fill resolves references, makes the text canonical, and computes the GUID.
-func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize bool) error {
+func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize, imports bool) error {
 	canonical, err := Canonical(text, normalize)
+	if err != nil && imports && !strings.Contains(text, "\x00") { // which no store keeps
+		p.schema.Broken = err.Error()
+		canonical, err = text, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -320,7 +327,7 @@ func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string
 		return &Error{Reason: TooLarge, Name: name, Detail: fmt.Sprintf("longer than MaxSchemaBytes (%d)", MaxSchemaBytes)}
 	}
 	p.schema.Text = canonical
-	if p.schema.References, err = r.resolveReferences(ctx, name, refs); err != nil {
+	if p.schema.References, err = r.resolveReferences(ctx, name, refs, imports); err != nil {
 		return err
 	}
 	if normalize {
@@ -437,7 +444,7 @@ func (r *Registry) Lookup(ctx context.Context, name Name, reg Registration, incl
 		}
 	}
 	normalize := reg.Normalize || config.Normalize != nil && *config.Normalize
-	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize); err != nil {
+	if err := r.fill(ctx, s.Name, p, text, reg.References, normalize, false); err != nil {
 		return Version{}, err
 	}
 	v, asked := s.match(&p.schema, include), p.schema

@@ -63,23 +63,14 @@ func newDumpReader(in io.Reader) *dumpReader { return &dumpReader{in: bufio.NewR
 // next reads a line; InvalidDump if it is none that Export writes. io.EOF is the end of the file.
 func (d *dumpReader) next() (dumpLine, error) {
 	var l dumpLine
-	d.raw = d.raw[:0]
-	for {
-		part, err := d.in.ReadSlice('\n')
-		d.raw = append(d.raw, part...)
-		switch {
-		case len(d.raw) > MaxLineBytes:
-			return l, d.bad("longer than MaxLineBytes (%d)", MaxLineBytes)
-		case err == nil:
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && len(d.raw) == 0:
-			return l, io.EOF
-		case errors.Is(err, io.EOF): // a last line without its end
-		default:
-			return l, fmt.Errorf("read the dump: %w", err)
-		}
-		break
+	var err error
+	if d.raw, err = boundedLine(d.in); errors.Is(err, io.EOF) {
+		return l, io.EOF
+	} else if errors.Is(err, errTooLong) {
+		d.line++
+		return l, d.bad("%v", err)
+	} else if err != nil {
+		return l, fmt.Errorf("read the dump: %w", err)
 	}
 	d.line++
 	decoder := json.NewDecoder(bytes.NewReader(d.raw))

@@ -8,8 +8,9 @@ import (
 	"github.com/accordhq/accord/validator"
 )
 
-// resolveReferences gives each reference the number it means now, and refuses what is not live.
-func (r *Registry) resolveReferences(ctx context.Context, from Name, refs []Reference) ([]Reference, error) {
+// resolveReferences gives each reference the number it means now, and refuses what is not live; an imported history may
+// also refer to what is deleted by now.
+func (r *Registry) resolveReferences(ctx context.Context, from Name, refs []Reference, imports bool) ([]Reference, error) {
 	if len(refs) > MaxReferences {
 		return nil, &Error{Reason: InvalidSchema, Name: from, Detail: fmt.Sprintf("%d references are more than MaxReferences (%d)", len(refs), MaxReferences)}
 	}
@@ -23,7 +24,11 @@ func (r *Registry) resolveReferences(ctx context.Context, from Name, refs []Refe
 		if err != nil {
 			return nil, err
 		}
-		v := s.at(ref.Version, LiveOnly)
+		include := LiveOnly
+		if imports {
+			include = WithDeleted
+		}
+		v := s.at(ref.Version, include)
 		if v == nil || ref.Name == "" || !permitted(ctx, Reader, to) {
 			return nil, &Error{Reason: ReferenceNotFound, Name: to, Version: ref.Version, Detail: fmt.Sprintf("the reference named %q", ref.Name)}
 		}
