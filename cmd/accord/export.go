@@ -10,6 +10,6 @@ func exportCommand(std streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(exportAllCommand(std))
+	cmd.AddCommand(exportAllCommand(std), exportConfluentCommand(std))
 	return cmd
 }

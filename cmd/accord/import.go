@@ -10,6 +10,6 @@ func importCommand(std streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(importAllCommand(std))
+	cmd.AddCommand(importAllCommand(std), importConfluentCommand(std))
 	return cmd
 }

@@ -45,7 +45,7 @@ elsewhere, set it first on the contexts that the file is for.`,
 				_, err := sendDump(cmd.Context(), at, file, true, std)
 				return err
 			}
-			return importDump(cmd.Context(), at, file, keepMode, std)
+			return importDump(cmd.Context(), at, file, nil, keepMode, std)
 		},
 	}
 	cmd.Flags().StringVar(&registry, "registry", defaultRegistry, "URL of the registry")
@@ -69,19 +69,15 @@ type dumpFault struct {
 	Reason string `json:"reason"`
 }
 
-// globalMode is the path of the mode of everything.
-var globalMode = "/mode/" + url.PathEscape(":.__GLOBAL:")
+// globalScope is the scope of everything.
+const globalScope = ":.__GLOBAL:"
 
-// importDump imports under mode IMPORT, which it sets where nothing is yet, and ends.
-func importDump(ctx context.Context, at *remote, dump io.ReadSeeker, keepMode bool, std streams) error {
-	open, err := openForImport(ctx, at)
+// importDump imports under mode IMPORT, which it sets where nothing is yet, and ends. scopes are those that the dump is
+// for, as :.context:; none means that it is known to be for a registry on its own.
+func importDump(ctx context.Context, at *remote, dump io.ReadSeeker, scopes []string, keepMode bool, std streams) error {
+	opened, err := openForImport(ctx, at, scopes)
 	if err != nil {
 		return err
-	}
-	if keepMode = keepMode || !open; !keepMode {
-		if keepMode, err = endsInImport(dump); err != nil {
-			return err
-		}
 	}
 	answer, err := sendDump(ctx, at, dump, false, std)
 	if known, ok := errors.AsType[*remoteError](err); ok && known.Code == 42205 {
@@ -90,52 +86,89 @@ func importDump(ctx context.Context, at *remote, dump io.ReadSeeker, keepMode bo
 	if answer == nil || keepMode {
 		return err
 	}
-	mode, errMode := modeOfAll(ctx, at)
-	if errMode == nil && mode == "IMPORT" {
-		errMode = at.call(ctx, http.MethodDelete, globalMode, nil, nil)
+	kept, errKept := endsInImport(dump)
+	for _, scope := range opened {
+		if errKept == nil && !kept[scope] {
+			errKept = closeAfterImport(ctx, at, scope)
+		}
 	}
-	return errors.Join(err, errMode)
+	return errors.Join(err, errKept)
 }
 
-// openForImport makes sure of mode IMPORT for everything, where nothing is yet or an import was begun; false if it is
-// left to whoever runs the registry.
-func openForImport(ctx context.Context, at *remote) (bool, error) {
-	mode, err := modeOfAll(ctx, at)
-	if err != nil || mode == "IMPORT" {
-		return err == nil, err
+// openForImport makes sure of mode IMPORT where nothing is yet or an import was begun, and returns the scopes that have
+// it: everything, or of the scopes given those that are empty. What is left out is left to whoever runs the registry.
+func openForImport(ctx context.Context, at *remote, scopes []string) ([]string, error) {
+	var opened []string
+	for _, scope := range append([]string{globalScope}, scopes...) {
+		mode, err := modeOf(ctx, at, scope)
+		if err != nil {
+			return nil, err
+		}
+		empty := false
+		if mode != "IMPORT" {
+			prefix := url.QueryEscape(scope)
+			if scope == globalScope {
+				prefix = url.QueryEscape(":*:")
+			}
+			var there []string
+			if err := at.call(ctx, http.MethodGet, "/subjects?deleted=true&limit=1&subjectPrefix="+prefix, nil, &there); err != nil {
+				return nil, err
+			}
+			empty = len(there) == 0
+		}
+		if empty {
+			if err := at.call(ctx, http.MethodPut, "/mode/"+url.PathEscape(scope), map[string]string{"mode": "IMPORT"}, nil); err != nil {
+				return nil, err
+			}
+		}
+		if empty || mode == "IMPORT" {
+			opened = append(opened, scope)
+			if scope == globalScope {
+				return opened, nil
+			}
+		}
 	}
-	var there []string
-	if err := at.call(ctx, http.MethodGet, "/subjects?deleted=true&limit=1", nil, &there); err != nil || len(there) > 0 {
-		return false, err
-	}
-	return true, at.call(ctx, http.MethodPut, globalMode, map[string]string{"mode": "IMPORT"}, nil)
+	return opened, nil
 }
 
-// modeOfAll is the mode that holds where nothing nearer says another.
-func modeOfAll(ctx context.Context, at *remote) (string, error) {
+// closeAfterImport ends mode IMPORT, unless the import has set another.
+func closeAfterImport(ctx context.Context, at *remote, scope string) error {
+	mode, err := modeOf(ctx, at, scope)
+	if err != nil || mode != "IMPORT" {
+		return err
+	}
+	return at.call(ctx, http.MethodDelete, "/mode/"+url.PathEscape(scope), nil, nil)
+}
+
+// modeOf is the mode that holds in a scope.
+func modeOf(ctx context.Context, at *remote, scope string) (string, error) {
 	var held struct {
 		Mode string `json:"mode"`
 	}
-	err := at.call(ctx, http.MethodGet, globalMode, nil, &held)
+	err := at.call(ctx, http.MethodGet, "/mode/"+url.PathEscape(scope), nil, &held)
 	return held.Mode, err
 }
 
-// endsInImport says whether the dump itself leaves everything in mode IMPORT.
-func endsInImport(dump io.ReadSeeker) (ends bool, err error) {
+// endsInImport are the scopes that the dump itself leaves in mode IMPORT.
+func endsInImport(dump io.ReadSeeker) (map[string]bool, error) {
 	if _, err := dump.Seek(0, io.SeekStart); err != nil {
-		return false, err
+		return nil, err
 	}
+	ends := map[string]bool{}
 	lines := bufio.NewReader(dump)
 	for {
 		head, err := lines.ReadSlice('\n') // policies are short; of longer lines the parts are looked at
-		if bytes.HasPrefix(head, []byte(`{"policy":{"context":".__GLOBAL",`)) && bytes.Contains(head, []byte(`"mode":"IMPORT"}}`)) {
-			ends = true
+		var l struct {
+			Policy struct{ Context, Subject, Mode string }
+		}
+		if bytes.HasPrefix(head, []byte(`{"policy":`)) && json.Unmarshal(head, &l) == nil && l.Policy.Subject == "" && l.Policy.Mode == "IMPORT" {
+			ends[":"+l.Policy.Context+":"] = true
 		}
 		if errors.Is(err, io.EOF) {
 			return ends, nil
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return false, err
+			return nil, err
 		}
 	}
 }
@@ -150,7 +183,7 @@ func sendDump(ctx context.Context, at *remote, dump io.ReadSeeker, dryRun bool, 
 	if dryRun {
 		path += "?dry_run=true"
 	}
-	res, err := at.stream(ctx, http.MethodPost, path, "application/x-ndjson", dump)
+	res, err := at.stream(ctx, http.MethodPost, path, "application/x-ndjson", struct{ io.Reader }{dump}) // not to be closed: it is read again
 	if err != nil {
 		status := statusOf(err)
 		if known, ok := errors.AsType[*remoteError](err); ok && known.Code == 422 {

@@ -31,6 +31,8 @@ type remote struct {
 	base string
 	what string // "registry" or "proxy", for messages
 	http *http.Client
+
+	authorization string // of every request, "" = none
 }
 
 func newRemote(what, base string) (*remote, error) {
@@ -100,6 +102,9 @@ func (r *remote) stream(ctx context.Context, method, path, contentType string, b
 	}
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
+	if r.authorization != "" {
+		req.Header.Set("Authorization", r.authorization)
+	}
 	res, err := r.http.Do(req)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
