@@ -316,7 +316,7 @@ func (r *Registry) inherit(ctx context.Context, s *Subject, reg Registration, in
 // fill resolves references, makes the text canonical, and computes the GUID.
 func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string, refs []Reference, normalize, imports bool) error {
 	canonical, err := Canonical(text, normalize)
-	if err != nil && imports && !strings.Contains(text, "\x00") { // which no store keeps
+	if err != nil && imports && json.Valid([]byte(text)) { // such as a member that stands twice
 		p.schema.Broken = err.Error()
 		canonical, err = text, nil
 	}

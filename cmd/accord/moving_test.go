@@ -241,7 +241,7 @@ func TestExportToConfluentAndBack(t *testing.T) {
 func TestImportByRegistrationKeepsWhatDoesNotCompile(t *testing.T) {
 	at := emptyRegistry(t)
 	ask(t, "PUT", at+"/mode", `{"mode":"IMPORT"}`, nil)
-	for i, schema := range []string{`{\"type\":7}`, `not JSON`, `{\"$ref\":\"http://127.0.0.1:1/x\"}`, `{\"a\":1,\"a\":2}`} {
+	for i, schema := range []string{`{\"type\":7}`, `[ 1 ]`, `{\"$ref\":\"http://127.0.0.1:1/x\"}`, `{\"a\":1,\"a\":2}`} {
 		body := fmt.Sprintf(`{"schemaType":"JSON","schema":"%s","id":%d,"version":%d}`, schema, 10+i, 2+i)
 		for range 2 { // the same again is the same
 			var answer map[string]any
