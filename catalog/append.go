@@ -243,6 +243,7 @@ type proposal struct {
 	schema   Schema            // text, references, metadata and rules as they will be stored, and their GUID
 	compiled *validator.Schema // set by complete; nil if Broken
 	judged   *compat.Schema    // set by judge
+	brief    bool              // the judgement need not tell of what passes
 	warnings []string
 }
 

@@ -170,8 +170,8 @@ func (m *Metadata) property(name string) string {
 	return m.Properties[name]
 }
 
-// compare asks compat about a schema and a history.
-func (r *Registry) compare(ctx context.Context, level Level, policy string, next *compat.Schema, history []*Version) (compat.Report, error) {
+// compare asks compat about a schema and a history. Of what passes nothing more is said if it is to be brief.
+func (r *Registry) compare(ctx context.Context, level Level, policy string, next *compat.Schema, history []*Version, brief bool) (compat.Report, error) {
 	plain := level.plain()
 	if !plain.Transitive() && len(history) > 1 {
 		history = history[len(history)-1:]
@@ -191,7 +191,7 @@ func (r *Registry) compare(ctx context.Context, level Level, policy string, next
 	if err != nil {
 		return compat.Report{}, &Error{Reason: InvalidCompatibility, Detail: err.Error()}
 	}
-	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: level.upcastable(), Also: true}), nil
+	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: level.upcastable(), Also: true, Brief: brief}), nil
 }
 
 // judge judges a proposal against versions of its subject. lens is the step from the subject's last version, nil if
@@ -214,7 +214,7 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	j := Judgement{Level: config.Compatibility, subject: s, next: next}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()
-	if j.Report, err = r.compare(deciding, j.Level, config.CompatibilityPolicy, next, history); err != nil {
+	if j.Report, err = r.compare(deciding, j.Level, config.CompatibilityPolicy, next, history, p.brief); err != nil {
 		return Judgement{}, err
 	}
 	j.Passes = j.Report.Passes
@@ -253,6 +253,7 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 		v.Mark = &Mark{Forced: true}
 		history = nil
 	}
+	p.brief = true
 	j, err := r.judge(ctx, s, p, history, lens)
 	if err != nil {
 		return err
@@ -340,7 +341,7 @@ func (r *Registry) judgeReturn(ctx context.Context, s *Subject, numbers []int) e
 			return err
 		}
 		j := Judgement{Level: config.Compatibility}
-		if j.Report, err = r.compare(ctx, j.Level, config.CompatibilityPolicy, next, sequence[:i]); err != nil {
+		if j.Report, err = r.compare(ctx, j.Level, config.CompatibilityPolicy, next, sequence[:i], true); err != nil {
 			return err
 		}
 		j.Passes = j.Report.Passes

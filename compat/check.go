@@ -167,7 +167,7 @@ func (c *Checker) pair(ctx context.Context, directions []Direction, next *Schema
 		p.Rules = confluentRules(directions, v.Schema, next, o.Policy)
 		p.Passes = len(Refused(p.Rules)) == 0
 	}
-	if !latest && p.Passes && p.Result.Verdict == Compatible {
+	if (!latest || o.Brief) && p.Passes && p.Result.Verdict == Compatible {
 		return p
 	}
 	if o.Also {

@@ -167,6 +167,7 @@ type Options struct {
 	Budget  Budget
 	All     bool // Check: go on after the first version that fails
 	Also    bool // Check: of the versions whose changes are listed, say what the other policies answer
+	Brief   bool // Check: list no changes of versions that pass
 }
 
 // Counterexample is an event that the writer's schema accepts and the reader's rejects, confirmed by the validator.
