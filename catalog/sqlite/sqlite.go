@@ -23,6 +23,7 @@ import (
 // Store is a catalog.Store in one file.
 type Store struct {
 	read, write *sql.DB
+	line        line // of writes
 	unlock      func() error
 	// migrations that had run when the file was opened, and that have now
 	before, after int
@@ -111,26 +112,6 @@ func (s *Store) reading(ctx context.Context, what string, f func(*tx) error) err
 	}
 	defer t.Rollback()
 	return wrap(ctx, what, f(&tx{Tx: t, ctx: ctx}))
-}
-
-// writing runs f alone, commits what it did, and rings.
-func (s *Store) writing(ctx context.Context, what string, f func(*tx) error) error {
-	t, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return wrap(ctx, what, err)
-	}
-	defer t.Rollback()
-	w := &tx{Tx: t, ctx: ctx, author: catalog.AuthorOf(ctx), now: time.Now().UTC().Truncate(time.Microsecond)}
-	if err := f(w); err != nil {
-		return wrap(ctx, what, err)
-	}
-	if err := t.Commit(); err != nil {
-		return wrap(ctx, what, err)
-	}
-	if w.rev > 0 {
-		s.ring(w.rev)
-	}
-	return nil
 }
 
 // wrap leaves the catalog's own words alone and hides the database's behind Unavailable.
