@@ -240,9 +240,33 @@ type Query struct {
 	Expand  Expand
 }
 
-// Bounds are the names between which all that begin with Prefix stand, from the first included to the second excluded;
-// to is "" where nothing bounds them above. Names compare by bytes.
-func (q Query) Bounds() (from, to string) {
+// Bound tells a Store which conditions lead its index on (ctx, name) straight to where the page begins, and no further
+// than it can end. There is one lower bound, since a database takes only one of them for its index. Each ? stands for a
+// value. Names compare by bytes.
+func (q Query) Bound(where func(condition string, values ...any)) {
+	if q.Context == nil {
+		where("(ctx, name) > (?, ?)", q.After.Context, q.After.Subject)
+		return
+	}
+	from, to := q.names()
+	where("ctx = ?", *q.Context)
+	switch {
+	case q.After.Context > *q.Context: // behind everything
+		where("name < ?", "")
+		return
+	case q.After.Context == *q.Context && q.After.Subject >= from:
+		where("name > ?", q.After.Subject)
+	default:
+		where("name >= ?", from)
+	}
+	if to != "" {
+		where("name < ?", to)
+	}
+}
+
+// names are those between which all that begin with Prefix stand, from the first included to the second excluded; to
+// is "" where nothing bounds them above.
+func (q Query) names() (from, to string) {
 	for rest := q.Prefix; rest != ""; {
 		last, size := utf8.DecodeLastRuneInString(rest)
 		rest = rest[:len(rest)-size]

@@ -1,34 +1,36 @@
 package catalog_test
 
 import (
-	"strings"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/accordhq/accord/catalog"
 )
 
-func TestBoundsOfAPrefix(t *testing.T) {
-	for prefix, want := range map[string]string{
-		"":              "",
-		"orders.":       "orders/",
-		"z":             "{",
-		"é":             "ê",
-		"a\uD7FF":       "a\uE000",
-		"a\U0010FFFF":   "b",
-		"\U0010FFFF":    "",
-		"a\x7f":         "a\u0080",
-		"a\xff":         "", // no text: nothing is said
-		"b\U0010FFFE":   "b\U0010FFFF",
-		"orders.\u0000": "orders.\u0001",
+func TestBoundsOfAPage(t *testing.T) {
+	x := ".x"
+	in := func(context, subject string) catalog.Name { return catalog.Name{Context: context, Subject: subject} }
+	for _, c := range []struct {
+		q    catalog.Query
+		want []string
+	}{
+		{catalog.Query{}, []string{"(ctx, name) > (?, ?) [ ]"}},
+		{catalog.Query{After: in(x, "a"), Prefix: "b"}, []string{"(ctx, name) > (?, ?) [.x a]"}},
+		{catalog.Query{Context: &x}, []string{"ctx = ? [.x]", "name >= ? []"}},
+		{catalog.Query{Context: &x, After: in("", "z")}, []string{"ctx = ? [.x]", "name >= ? []"}},
+		{catalog.Query{Context: &x, After: in(".y", "a")}, []string{"ctx = ? [.x]", "name < ? []"}},
+		{catalog.Query{Context: &x, After: in(x, "a"), Prefix: "orders."}, []string{"ctx = ? [.x]", "name >= ? [orders.]", "name < ? [orders/]"}},
+		{catalog.Query{Context: &x, After: in(x, "orders.b"), Prefix: "orders."}, []string{"ctx = ? [.x]", "name > ? [orders.b]", "name < ? [orders/]"}},
+		{catalog.Query{Context: &x, Prefix: "a\uD7FF"}, []string{"ctx = ? [.x]", "name >= ? [a\uD7FF]", "name < ? [a\uE000]"}},
+		{catalog.Query{Context: &x, Prefix: "a\U0010FFFF"}, []string{"ctx = ? [.x]", "name >= ? [a\U0010FFFF]", "name < ? [b]"}},
+		{catalog.Query{Context: &x, Prefix: "\U0010FFFF"}, []string{"ctx = ? [.x]", "name >= ? [\U0010FFFF]"}},
+		{catalog.Query{Context: &x, Prefix: "a\xff"}, []string{"ctx = ? [.x]", "name >= ? [a\xff]"}},
 	} {
-		from, to := catalog.Query{Prefix: prefix}.Bounds()
-		if from != prefix || to != want {
-			t.Errorf("Bounds of prefix %q = %q, %q, want %q, %q", prefix, from, to, prefix, want)
-		}
-		for _, name := range []string{prefix, prefix + "a", prefix + "\U0010FFFF", prefix + strings.Repeat("\U0010FFFF", 3)} {
-			if name < from || to != "" && name >= to {
-				t.Errorf("%q begins with %q and is not between its bounds %q and %q", name, prefix, from, to)
-			}
+		var got []string
+		c.q.Bound(func(condition string, values ...any) { got = append(got, fmt.Sprint(condition, " ", values)) })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("Bound of %+v = %q, want %q", c.q, got, c.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/accordhq/accord/catalog"
 	"github.com/jackc/pgx/v5"
@@ -139,17 +140,16 @@ func (s *Store) Subjects(ctx context.Context, q catalog.Query) (page []catalog.S
 }
 
 func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subject, error) {
-	query := "SELECT ctx, name, head, greatest(rev, (SELECT p.rev FROM accord.policies p WHERE p.ctx = s.ctx AND p.subject = s.name)), (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE (ctx, name) > ($1, $2) AND starts_with(name, $3)"
-	args := []any{q.After.Context, q.After.Subject, q.Prefix, q.Limit}
-	if q.Context != nil { // the index leads straight to what is asked for
-		from, to := q.Bounds()
-		query += " AND ctx = $5 AND name >= $6"
-		args = append(args, *q.Context, from)
-		if to != "" {
-			query += " AND name < $7"
-			args = append(args, to)
+	query := "SELECT ctx, name, head, greatest(rev, (SELECT p.rev FROM accord.policies p WHERE p.ctx = s.ctx AND p.subject = s.name)), (SELECT coalesce(max(rev), 0) FROM accord.changes) FROM accord.subjects s WHERE starts_with(name, $1)"
+	args := []any{q.Prefix, q.Limit}
+	bound := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
 		}
+		query += " AND " + condition
 	}
+	q.Bound(bound)
 	has := func(state string) string {
 		return "EXISTS (SELECT 1 FROM accord.versions v WHERE v.ctx = s.ctx AND v.subject = s.name AND v.state " + state + ")"
 	}
@@ -161,7 +161,7 @@ func subjects(ctx context.Context, tx pgx.Tx, q catalog.Query) ([]catalog.Subjec
 	case catalog.DeletedOnly:
 		query += " AND " + has("= 1") + " AND NOT " + has("= 0")
 	}
-	rows, err := tx.Query(ctx, query+" ORDER BY ctx, name LIMIT $4", args...)
+	rows, err := tx.Query(ctx, query+" ORDER BY ctx, name LIMIT $2", args...)
 	if err != nil {
 		return nil, err
 	}

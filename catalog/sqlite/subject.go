@@ -121,17 +121,12 @@ func (t *tx) subjects(q catalog.Query) ([]catalog.Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT ctx, name, head, max(rev, coalesce((SELECT rev FROM policies p WHERE p.ctx = s.ctx AND p.subject = s.name), 0)) FROM subjects s WHERE (ctx, name) > (?, ?) AND substr(name, 1, length(?)) = ?"
-	args := []any{q.After.Context, q.After.Subject, q.Prefix, q.Prefix}
-	if q.Context != nil { // the index leads straight to what is asked for
-		from, to := q.Bounds()
-		query += " AND ctx = ? AND name >= ?"
-		args = append(args, *q.Context, from)
-		if to != "" {
-			query += " AND name < ?"
-			args = append(args, to)
-		}
-	}
+	query := "SELECT ctx, name, head, max(rev, coalesce((SELECT rev FROM policies p WHERE p.ctx = s.ctx AND p.subject = s.name), 0)) FROM subjects s WHERE substr(name, 1, length(?)) = ?"
+	args := []any{q.Prefix, q.Prefix}
+	q.Bound(func(condition string, values ...any) {
+		query += " AND " + condition
+		args = append(args, values...)
+	})
 	has := func(state string) string {
 		return "EXISTS (SELECT 1 FROM versions v WHERE v.ctx = s.ctx AND v.subject = s.name AND v.state " + state + ")"
 	}
