@@ -94,13 +94,17 @@ func BenchmarkRead(b *testing.B) {
 	b.Run("through", func(b *testing.B) { hammer(b, forgetful.addr, clients, anyOf(byID)) })
 }
 
-// run numbers what the benchmarks register, so that no text is registered twice.
-var run atomic.Int64
+// run numbers what the benchmarks register, and began is when this process began to, so that no text is registered
+// twice, nor by the next process on the same database.
+var (
+	run   atomic.Int64
+	began = time.Now().Unix() * 1_000_000_000
+)
 
 // newVersions makes requests that register a version that was not there, each a compatible step from the one before
 // it; every tenth begins a new subject.
 func newVersions() func(client, k int) []byte {
-	at := int(run.Add(1)) * 1_000_000
+	at := int(began + run.Add(1)*1_000_000)
 	return func(client, k int) []byte {
 		n := at + client*10_000 + k/10
 		return post(fmt.Sprintf("/subjects/new-%d/versions", n), registration(schemaText(n, k%10)))

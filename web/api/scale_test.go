@@ -266,4 +266,3 @@ func TestPlansOfALargeRegistry(t *testing.T) {
 		t.Errorf("tables were read from end to end (rows): %s", read)
 	}
 }
-
