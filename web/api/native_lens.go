@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/upcast"
@@ -104,6 +105,12 @@ func (a *API) nativeLenses() {
 		return a.cast(ctx, in.Subject, b, a.registry.Downcast)
 	})
 	add(a, route{
+		native: true, method: http.MethodGet, path: "/subjects/{subject}/versions/{version}/vectors", id: "getVectors", needs: on(catalog.Reader), tag: tagLenses, summary: "Read events with what the lenses make of them",
+		about:  "At most 64 up from the older version, and 64 down to it, as JSON lines, the same at every call: programs in other languages try their own migrations on them.",
+		answer: `{"from":1,"to":3,"dir":"up","envelope":{"time":"2026-03-01T12:00:00Z"},"in":{"total":1},"out":{"amount":1},"inferred":[],"lost":[]}`, produces: mediaLines,
+		codes: []int{40401, 40402, 422, 42201, 42202},
+	}, a.vectors)
+	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/subjects/{subject}/versions/{version}/lens", id: "getLens", needs: on(catalog.Reader), tag: tagLenses, summary: "Read the lens that leads to a version",
 		answer: `{"lens":` + exampleLens + `,"rev":1,"report":` + exampleReport + `}`, codes: []int{404, 40401, 40402, 42202},
 	}, a.getLens)
@@ -133,6 +140,38 @@ func (a *API) nativeLenses() {
 		}
 		return a.registry.CheckLens(ctx, name, n, b.Lens, b.examples())
 	})
+}
+
+// vectorsInput asks for the vectors of a version.
+type vectorsInput struct {
+	Subject string `path:"subject" doc:"Subject; :.context:name outside the default context" example:"orders.OrderPlaced"`
+	Version string `path:"version" doc:"Number, latest or -1" example:"3"`
+	From    number `query:"from" doc:"Older version; absent: the one before" example:"1"`
+}
+
+// vectors writes them as JSON lines.
+func (a *API) vectors(ctx context.Context, in *vectorsInput, _ *none) (raw, error) {
+	name, n, err := versionPath(ctx, in.Subject, in.Version)
+	if err != nil {
+		return "", err
+	}
+	from, err := in.From.parse("from", 0)
+	if err != nil {
+		return "", err
+	}
+	list, err := a.registry.Vectors(ctx, name, n, from)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, v := range list {
+		line, err := encode(v)
+		if err != nil {
+			return "", err
+		}
+		b.Write(append(line, '\n'))
+	}
+	return raw(b.String()), nil
 }
 
 // versionPath reads subject and version of a path.

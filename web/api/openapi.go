@@ -164,7 +164,7 @@ func humaConfig(doc *huma.OpenAPI, media string) huma.Config {
 	return huma.Config{
 		OpenAPI:       doc,
 		DefaultFormat: media,
-		Formats:       map[string]huma.Format{mediaV1: format, mediaRegist: format, mediaJSON: format, mediaProblem: format},
+		Formats:       map[string]huma.Format{mediaV1: format, mediaRegist: format, mediaJSON: format, mediaProblem: format, mediaLines: format},
 	}
 }
 

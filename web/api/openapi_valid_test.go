@@ -181,7 +181,7 @@ func TestOpenAPIDocumentHasTheRoutesOfConfluent(t *testing.T) {
 	if err := json.Unmarshal(document(t), &doc); err != nil {
 		t.Fatal(err)
 	}
-	own := []string{"/v1/", "/healthz", "/readyz", "/metrics", "/version", "/openapi.json", "/subjects/{subject}/upcast", "/subjects/{subject}/downcast"}
+	own := []string{"/v1/", "/healthz", "/readyz", "/metrics", "/version", "/openapi.json", "/subjects/{subject}/upcast", "/subjects/{subject}/downcast", "/subjects/{subject}/versions/{version}/vectors"}
 	var routes, parameters []string
 	for path, item := range doc.Paths {
 		if slices.ContainsFunc(own, func(p string) bool { return strings.HasPrefix(path, p) }) && !strings.HasPrefix(path, "/v1/metadata/") {
