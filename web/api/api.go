@@ -87,7 +87,7 @@ func New(c Config) *API {
 		routes:   map[string]*route{},
 		metrics:  newMetrics(),
 		slots:    make(chan struct{}, c.MaxInFlight),
-		waiters:  make(chan struct{}, MaxWaiting),
+		waiters:  make(chan struct{}, MaxStreams),
 
 		transfers: make(chan struct{}, MaxTransfers),
 		origins:   http.NewCrossOriginProtection(),

@@ -22,7 +22,7 @@ const (
 	MaxReportBytes = 256 << 10 // of a usage or rejection report; 413
 	MaxBatchBytes  = 8 << 20   // of events to upcast; 413
 	MaxInFlight    = 512       // requests served at once; 429
-	MaxWaiting     = 200       // long polls at once; 429
+	MaxStreams     = 200       // long polls at once; 429
 	MaxReasonBytes = 1 << 10   // of X-Accord-Reason; what is longer is cut
 )
 
