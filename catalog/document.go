@@ -317,7 +317,7 @@ func DecodeDocument(body []byte) (any, error) {
 		return nil, err
 	}
 	if h.APIVersion != APIVersion {
-		return nil, fmt.Errorf("apiVersion is %q: want %s", h.APIVersion, APIVersion)
+		return nil, &memberError{"/apiVersion", fmt.Sprintf("apiVersion is %q: want %s", h.APIVersion, APIVersion)}
 	}
 	doc, ok := map[string]func() document{
 		KindProject: func() document { return new(Project) },
@@ -330,9 +330,12 @@ func DecodeDocument(body []byte) (any, error) {
 		KindEvent:   func() document { return new(Event) },
 		KindCommand: func() document { return new(Event) },
 		KindState:   func() document { return new(Event) },
+		KindDraft:   func() document { return new(Draft) },
+		KindAdapter: func() document { return new(Adapter) },
+		KindDoc:     func() document { return new(Doc) },
 	}[h.Kind]
 	if !ok {
-		return nil, fmt.Errorf("kind is %q: want one of Project, Teams, Waivers, Domain, Service, Channel, Flow, Event, Command, State", h.Kind)
+		return nil, &memberError{"/kind", fmt.Sprintf("kind is %q: want one of Project, Teams, Waivers, Domain, Service, Channel, Flow, Event, Command, State, Draft, Adapter, Doc", h.Kind)}
 	}
 	d := doc()
 	if err := strictJSON(body, d); err != nil {
@@ -361,9 +364,9 @@ func (p *Project) check() error {
 func (*Teams) check() error { return nil }
 
 func (w *Waivers) check() error {
-	for _, v := range w.Waivers {
+	for i, v := range w.Waivers {
 		if v.Fingerprint == "" || v.Reason == "" || v.Owner == "" || v.Expires == "" {
-			return fmt.Errorf("waiver %q needs fingerprint, reason, owner and expires", v.Fingerprint)
+			return &memberError{fmt.Sprintf("/waivers/%d", i), fmt.Sprintf("waiver %q needs fingerprint, reason, owner and expires", v.Fingerprint)}
 		}
 	}
 	return nil
@@ -372,8 +375,9 @@ func (w *Waivers) check() error {
 func (d *Domain) check() error { return named(d.Header) }
 
 func (s *Service) check() error {
-	for _, r := range s.Receives {
-		if err := errors.Join(oneOf("receives.decode", r.Decode, "lens", "raw"), oneOf("receives.onInvalid", r.OnInvalid, "dlq", "skip", "stop")); err != nil {
+	for i, r := range s.Receives {
+		at := "receives." + strconv.Itoa(i)
+		if err := errors.Join(oneOf(at+".decode", r.Decode, "lens", "raw"), oneOf(at+".onInvalid", r.OnInvalid, "dlq", "skip", "stop")); err != nil {
 			return err
 		}
 	}
@@ -382,7 +386,7 @@ func (s *Service) check() error {
 
 func (c *Channel) check() error {
 	if c.Kafka.Topic == "" {
-		return errors.New("kafka.topic is missing")
+		return &memberError{"/kafka/topic", "kafka.topic is missing"}
 	}
 	return errors.Join(named(c.Header), oneOf("kafka.cleanup", c.Kafka.Cleanup, "delete", "compact"), c.Enforce.check())
 }
@@ -390,7 +394,7 @@ func (c *Channel) check() error {
 func (f *Flow) check() error {
 	for i, s := range f.Steps {
 		if s.ID == "" || s.Service == "" {
-			return fmt.Errorf("steps[%d] needs id and service", i)
+			return &memberError{fmt.Sprintf("/steps/%d", i), fmt.Sprintf("steps[%d] needs id and service", i)}
 		}
 	}
 	return named(f.Header)
@@ -399,7 +403,7 @@ func (f *Flow) check() error {
 func (e *Event) check() error {
 	for n, v := range e.Versions {
 		if _, err := strconv.Atoi(n); err != nil {
-			return fmt.Errorf("versions: %q is not a number", n)
+			return &memberError{"/versions/" + escapePointer(n), fmt.Sprintf("versions: %q is not a number", n)}
 		}
 		if err := oneOf("versions."+n+".status", v.Status, "draft", "active", "deprecated", "retired"); err != nil {
 			return err
@@ -424,7 +428,7 @@ func (e *Enforce) check() error {
 // named demands a name.
 func named(h Header) error {
 	if h.Name == "" {
-		return errors.New("name is missing")
+		return &memberError{"/name", "name is missing"}
 	}
 	return nil
 }
@@ -434,7 +438,7 @@ func oneOf(member, value string, words ...string) error {
 	if value == "" || slices.Contains(words, value) {
 		return nil
 	}
-	return fmt.Errorf("%s is %q: want one of %s", member, value, strings.Join(words, ", "))
+	return &memberError{"/" + strings.ReplaceAll(member, ".", "/"), fmt.Sprintf("%s is %q: want one of %s", member, value, strings.Join(words, ", "))}
 }
 
 // strictJSON decodes one JSON value and refuses members that the type does not have.

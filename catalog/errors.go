@@ -37,6 +37,7 @@ const (
 	NotNextVersion       Reason = "version is not one more than the previous version"
 	InvalidVersion       Reason = "not a version number"
 	InvalidCompatibility Reason = "not a compatibility level or policy"
+	RawReader            Reason = "a reader does not decode by lenses" // Detail names the service
 	InvalidMode          Reason = "not a mode"
 	InvalidSubject       Reason = "not a subject name"
 	InvalidDocument      Reason = "invalid document" // Pointer, Detail

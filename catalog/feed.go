@@ -64,35 +64,45 @@ func (r *Registry) Documents(ctx context.Context, kind string, after DocumentPos
 // MaxDocumentBytes bounds the body of a document.
 const MaxDocumentBytes = 4 << 20
 
-// PutDocument writes a document; InvalidDocument if its body is not of its kind and name. expect is nil, or the
-// revision that it must still have (0: it must not be there), else PreconditionFailed.
+// PutDocument writes a document; InvalidDocument, with a pointer, if its body is not of its kind and name, or names what
+// is not there. expect is nil, or the revision that it must still have (0: it must not be there), else
+// PreconditionFailed.
 func (r *Registry) PutDocument(ctx context.Context, kind, name string, body json.RawMessage, expect *Rev) (Rev, error) {
 	if len(body) > MaxDocumentBytes {
 		return 0, &Error{Reason: TooLarge, Detail: kind + " " + name}
 	}
-	if err := checkDocument(kind, name, body); err != nil {
-		return 0, &Error{Reason: InvalidDocument, Detail: kind + " " + name, Err: err}
+	doc, err := checkDocument(kind, name, body)
+	if err != nil {
+		return 0, &Error{Reason: InvalidDocument, Pointer: pointerOf(err, body), Detail: kind + " " + name, Err: err}
+	}
+	err = r.dangling(ctx, doc)
+	if wrong, ok := errors.AsType[*memberError](err); ok {
+		return 0, &Error{Reason: InvalidDocument, Pointer: wrong.pointer, Detail: kind + " " + name, Err: err}
+	}
+	if err != nil {
+		return 0, err
 	}
 	rev, err := r.store.PutDocument(ctx, Document{Kind: kind, Name: name, Body: body}, expect)
 	return rev, r.wrote(rev, err, kind+" "+name)
 }
 
 // checkDocument holds a body against its kind and the name it is kept under.
-func checkDocument(kind, name string, body json.RawMessage) error {
-	if _, err := DecodeDocument(body); err != nil {
-		return err
+func checkDocument(kind, name string, body json.RawMessage) (any, error) {
+	doc, err := DecodeDocument(body)
+	if err != nil {
+		return nil, err
 	}
 	var h Header
 	if err := json.Unmarshal(body, &h); err != nil {
-		return err
+		return nil, err
 	}
 	if h.Kind != kind {
-		return errors.New("its kind is " + h.Kind)
+		return nil, &memberError{"/kind", "its kind is " + h.Kind}
 	}
 	if h.Name != name {
-		return errors.New("its name is " + h.Name)
+		return nil, &memberError{"/name", "its name is " + h.Name}
 	}
-	return nil
+	return doc, nil
 }
 
 // DeleteDocument removes a document; DocumentNotFound, PreconditionFailed.

@@ -48,6 +48,7 @@ func TestImpact(t *testing.T) {
 	receives(t, r, "mirror", `{"event":"orders.Placed","version":1}`)
 	receives(t, r, "audit", `{"event":"orders.Placed","version":1,"reads":[]}`)
 	receives(t, r, "lost", `{"event":"orders.Placed","version":7,"reads":["/id"]}`)
+	register(t, r, subject("orders.Paid"), catalog.Registration{Text: `true`})
 	receives(t, r, "other", `{"event":"orders.Paid","version":1}`)
 
 	j, err := r.Check(t.Context(), name, 0, catalog.Registration{Text: v2})

@@ -608,7 +608,7 @@ func (l *dumpPolicy) policy() (Policy, Scope, error) {
 // document writes a document that is not there yet.
 func (m *importer) document(ctx context.Context, line int, l *dumpDoc) error {
 	d := Document{Kind: l.Kind, Name: l.Name, Body: l.Body, At: l.At.UTC(), By: l.By}
-	if err := checkDocument(d.Kind, d.Name, d.Body); err != nil || len(d.Body) > MaxDocumentBytes || strings.Contains(d.By, "\x00") {
+	if _, err := checkDocument(d.Kind, d.Name, d.Body); err != nil || len(d.Body) > MaxDocumentBytes || strings.Contains(d.By, "\x00") {
 		m.refuse(DumpFault{line, fmt.Sprintf("%s: %s: %v", d.key(), InvalidDocument, err)})
 		return nil
 	}

@@ -51,7 +51,7 @@ func (r *Registry) Config(ctx context.Context, scope Scope, inherit bool) (Confi
 }
 
 // SetConfig changes the configuration of a scope, which need not be there yet, and returns what it says itself now.
-// InvalidCompatibility, InvalidSubject (the alias), InvalidRuleSet, ReadOnly, PreconditionFailed. Source: Confluent Schema Registry, PUT /config/{subject}.
+// InvalidCompatibility, RawReader, InvalidSubject (the alias), InvalidRuleSet, ReadOnly, PreconditionFailed. Source: Confluent Schema Registry, PUT /config/{subject}.
 func (r *Registry) SetConfig(ctx context.Context, scope Scope, patch Patch) (Config, error) {
 	var err error
 	if patch.Set.Compatibility != "" {
@@ -63,6 +63,11 @@ func (r *Registry) SetConfig(ctx context.Context, scope Scope, patch Patch) (Con
 		policy, err := compat.ParsePolicy(patch.Set.CompatibilityPolicy)
 		if err != nil {
 			return Config{}, &Error{Reason: InvalidCompatibility, Name: scope, Detail: err.Error()}
+		}
+		if policy == compat.SemanticUpcast {
+			if err := r.noRawReader(ctx, scope); err != nil {
+				return Config{}, err
+			}
 		}
 		patch.Set.CompatibilityPolicy = policy.String()
 	}

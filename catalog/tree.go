@@ -404,8 +404,8 @@ func compactJSON(text []byte) []byte {
 	return out.Bytes()
 }
 
-// Documents lists the folder's documents as they are stored: project, teams, domains, channels, services, flows,
-// events, each kind by name.
+// Documents lists the folder's documents as they are stored, each after those that it names: project, teams, waivers,
+// domains, channels, events, services, flows, each by name.
 func (t *Tree) Documents() []Document {
 	var docs []Document
 	add := func(kind, name string, body []byte) {
@@ -433,16 +433,16 @@ func (t *Tree) Documents() []Document {
 	for _, name := range slices.Sorted(maps.Keys(t.Channels)) {
 		add(KindChannel, name, t.Channels[name].Body)
 	}
+	for _, name := range slices.Sorted(maps.Keys(t.Subjects)) {
+		if f := t.Subjects[name]; f.Body != nil {
+			add(f.Event.Kind, name, f.Body)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Services)) {
 		add(KindService, name, t.Services[name].Body)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Flows)) {
 		add(KindFlow, name, t.Flows[name].Body)
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.Subjects)) {
-		if f := t.Subjects[name]; f.Body != nil {
-			add(f.Event.Kind, name, f.Body)
-		}
 	}
 	return docs
 }

@@ -165,3 +165,22 @@ func userName(services []*Service, u Usage) string {
 	}
 	return cmp.Or(u.Group, u.Principal, u.ClientID, "somebody")
 }
+
+// noRawReader refuses a policy that rests on readers who fill in defaults before they validate, while one is declared
+// in the scope that reads what was written: RawReader names it.
+func (r *Registry) noRawReader(ctx context.Context, scope Scope) error {
+	services, err := r.services(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range services {
+		for _, receive := range x.Receives {
+			name, err := ParseName(receive.Event)
+			inside := scope.Context == GlobalContext || name.Context == scope.Context && (scope.Subject == "" || scope.Subject == name.Subject)
+			if err == nil && inside && receive.Decode != "lens" {
+				return &Error{Reason: RawReader, Name: name, Detail: x.Name}
+			}
+		}
+	}
+	return nil
+}
