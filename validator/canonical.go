@@ -16,10 +16,7 @@ func appendCanonical(dst, text []byte, i int) ([]byte, int) {
 	switch text[i] {
 	case '"':
 		end, escaped := stringEnd(text, i)
-		if !escaped {
-			return append(dst, text[i:end]...), end
-		}
-		return appendQuoted(dst, appendUnescaped(nil, text[i+1:end-1])), end
+		return appendCanonicalString(dst, text[i:end], escaped), end
 	case '{':
 		return appendCanonicalObject(dst, text, i)
 	case '[':
@@ -43,28 +40,61 @@ func appendCanonical(dst, text []byte, i int) ([]byte, int) {
 	return readDecimal(digits[:0], text[i:end]).appendTo(dst), end
 }
 
+// canonicalMember is a member by its place in the bytes that are being made: the quoted name, then all of it.
+type canonicalMember struct{ start, nameEnd, end int }
+
+// appendCanonicalObject first appends the members as they come, then in order, and then moves those down.
 func appendCanonicalObject(dst, text []byte, i int) ([]byte, int) {
-	type pair struct{ name, value []byte }
-	var pairs []pair
+	var few [16]canonicalMember // on the stack: most objects have no more
+	members := few[:0]
+	dst = append(dst, '{')
+	begin := len(dst)
 	m, ok := firstMember(text, i)
 	end := m.name + 1
 	for ok {
-		var p pair
-		p.name, _ = unquote(text[m.name:m.nameEnd])
-		var valueAt int
-		p.value, valueAt = appendCanonical(nil, text, m.value)
-		pairs = append(pairs, p)
-		m, end, ok = nextMember(text, valueAt)
+		c := canonicalMember{start: len(dst)}
+		dst = appendCanonicalString(dst, text[m.name:m.nameEnd], m.escaped)
+		c.nameEnd = len(dst)
+		var valueEnd int
+		dst, valueEnd = appendCanonical(append(dst, ':'), text, m.value)
+		c.end = len(dst)
+		members = append(members, c)
+		m, end, ok = nextMember(text, valueEnd)
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return bytes.Compare(a.name, b.name) })
-	dst = append(dst, '{')
-	for n, p := range pairs {
-		if n > 0 {
+	slices.SortFunc(members, func(a, b canonicalMember) int {
+		return compareQuoted(dst[a.start:a.nameEnd], dst[b.start:b.nameEnd])
+	})
+	unsorted := len(dst)
+	for k, c := range members {
+		if k > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(append(appendQuoted(dst, p.name), ':'), p.value...)
+		dst = append(dst, dst[c.start:c.end]...)
 	}
-	return append(dst, '}'), end
+	n := copy(dst[begin:], dst[unsorted:])
+	return append(dst[:begin+n], '}'), end
+}
+
+// compareQuoted compares two canonical strings by the bytes that they stand for.
+func compareQuoted(a, b []byte) int {
+	a, b = a[1:len(a)-1], b[1:len(b)-1]
+	if bytes.IndexByte(a, '\\') >= 0 || bytes.IndexByte(b, '\\') >= 0 {
+		a, b = appendUnescaped(nil, a), appendUnescaped(nil, b)
+	}
+	return bytes.Compare(a, b)
+}
+
+// appendCanonicalString appends a quoted string.
+func appendCanonicalString(dst, quoted []byte, escaped bool) []byte {
+	if !escaped {
+		return append(dst, quoted...)
+	}
+	begin := len(dst)
+	dst = appendUnescaped(dst, quoted[1:len(quoted)-1])
+	plain := len(dst)
+	dst = appendQuoted(dst, dst[begin:plain])
+	n := copy(dst[begin:], dst[plain:])
+	return dst[:begin+n]
 }
 
 // appendQuoted appends a string with its quotes.
