@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -139,6 +140,36 @@ func TestPosition(t *testing.T) {
 	for _, c := range []struct{ offset, line, column int }{{0, 1, 1}, {-5, 1, 1}, {2, 2, 1}, {4, 2, 3}, {7, 2, 5}, {len(text), 3, 2}, {99, 3, 2}} {
 		if line, column := validator.Position(text, c.offset); line != c.line || column != c.column {
 			t.Errorf("Position(%d) = %d:%d, want %d:%d", c.offset, line, column, c.line, c.column)
+		}
+	}
+}
+
+// TestKnownNamesTwice: a name that the schema knows is found twice like any other, foreseen or not, escaped or not, also
+// among more names than a word has bits.
+func TestKnownNamesTwice(t *testing.T) {
+	var many strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&many, `,"n%d":{}`, i)
+	}
+	few, wide := compile(t, `{"properties":{"a":{},"b":{}}}`), compile(t, `{"properties":{`+many.String()[1:]+`}}`)
+	for range 3 { // the last member's successor is learned from event to event
+		for _, c := range []struct {
+			schema *validator.Schema
+			event  string
+			want   bool
+		}{
+			{few, `{"a":1,"b":2,"c":3}`, true},
+			{few, `{"a":1,"a":2}`, false},
+			{few, `{"a":1,"a":2,"a":3,"a":4,"padding":"so that names are foreseen"}`, false},
+			{few, `{"a":1,"b":2,"\u0061":3}`, false},
+			{few, `{"\u0061":1,"b":2,"a":3,"padding":"so that names are foreseen"}`, false},
+			{wide, `{"n1":1,"n99":1,"n64":1}`, true},
+			{wide, `{"n1":1,"n99":1,"n99":1}`, false},
+			{wide, `{"n63":1,"n64":1,"n64":1,"padding":"so that names are foreseen"}`, false},
+		} {
+			if got := c.schema.Valid([]byte(c.event)); got != c.want {
+				t.Errorf("Valid(%s) = %v, want %v", c.event, got, c.want)
+			}
 		}
 	}
 }

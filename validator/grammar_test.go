@@ -297,7 +297,7 @@ func (g *grammar) event(depth int) string {
 	taken := map[string]bool{}
 	return "{" + g.space() + g.join(func() string {
 		name := g.one(grammarNames...)
-		if taken[name] && g.choose(50) > 0 {
+		if taken[name] && g.choose(12) > 0 {
 			name += strconv.Itoa(len(taken))
 		}
 		taken[name] = true
