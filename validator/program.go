@@ -27,7 +27,6 @@ type valueSet struct {
 	allowed map[string]bool // what both of them allow
 	kinds   TypeSet         // of what is allowed, TypeNumber for every number
 	strings []literal       // the strings among it as they stand in most events, if they are few
-	few     bool            // strings has all of them
 }
 
 // textRules is what concerns strings.

@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,12 +59,13 @@ func TestMetrics(t *testing.T) {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			name := f.GetName()
+			var name strings.Builder
+			name.WriteString(f.GetName())
 			for _, l := range m.GetLabel() {
-				name += " " + l.GetValue()
+				name.WriteString(" " + l.GetValue())
 			}
-			if v := m.GetCounter().GetValue() + m.GetGauge().GetValue(); v > 0 && name != "accord_validator_cache_bytes" {
-				got[name] = v
+			if v := m.GetCounter().GetValue() + m.GetGauge().GetValue(); v > 0 && name.String() != "accord_validator_cache_bytes" {
+				got[name.String()] = v
 			}
 		}
 	}
