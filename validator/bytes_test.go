@@ -173,3 +173,22 @@ func TestKnownNamesTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestManyRequired: names beyond the bits of a word are required like the others.
+func TestManyRequired(t *testing.T) {
+	var names, members []string
+	for i := range 150 {
+		names, members = append(names, fmt.Sprintf(`"n%d"`, i)), append(members, fmt.Sprintf(`"n%d":%d`, i, i))
+	}
+	s := compile(t, `{"required":[`+strings.Join(names, ",")+`],"dependencies":{"n149":["other"]}}`)
+	for missing := range members {
+		event := `{"other":0,` + strings.Join(append(append([]string(nil), members[:missing]...), members[missing+1:]...), ",") + `}`
+		if s.Valid([]byte(event)) {
+			t.Errorf("n%d is not missed", missing)
+		}
+	}
+	all := strings.Join(members, ",")
+	if !s.Valid([]byte(`{"other":0,`+all+`}`)) || s.Valid([]byte(`{`+all+`}`)) {
+		t.Error("an event with all names is judged wrongly")
+	}
+}
