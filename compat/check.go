@@ -201,7 +201,7 @@ func confluentRules(directions []Direction, old, next *Schema, p Policy) (out []
 func (c *Checker) alsoUnder(ctx context.Context, directions []Direction, next *Schema, v Version, o Options, both bool) map[Policy]Verdict {
 	out := map[Policy]Verdict{}
 	for _, policy := range Policies() {
-		if policy == o.Policy {
+		if policy == o.Policy || ctx.Err() != nil { // what decides comes first
 			continue
 		}
 		all := Compatible

@@ -346,12 +346,25 @@ func (w *confluentWalk) combined(f *confluentFound, old, next *confluentSchema) 
 
 // distinct drops branches that repeat an earlier one.
 func (w *confluentWalk) distinct(branches []*confluentSchema) (out []*confluentSchema) {
+	type key struct {
+		class   any
+		integer bool
+		text    string
+	}
+	seen, texts := map[*confluentSchema]bool{}, map[key]bool{}
 	for _, b := range branches {
-		if !slices.ContainsFunc(out, func(o *confluentSchema) bool {
-			return o == b || o.class == b.class && o.integer == b.integer && o.whole && b.whole && sameJSON(o.node.Raw, b.node.Raw)
-		}) {
-			out = append(out, b)
+		if seen[b] {
+			continue
 		}
+		seen[b] = true
+		if v, err := parseValue(b.node.Raw); b.whole && b.node.Raw != nil && err == nil {
+			k := key{b.class, b.integer, canonical(v)}
+			if texts[k] {
+				continue
+			}
+			texts[k] = true
+		}
+		out = append(out, b)
 	}
 	return out
 }

@@ -76,6 +76,9 @@ func judge(ctx context.Context, d Direction, old *Schema, edits []edit, left *Bu
 			e, event = EffectUnproven, nil
 		}
 	}()
+	if ctx.Err() != nil {
+		return EffectUnproven, nil
+	}
 	g, err := lower(applied(old.source.Root(), edits))
 	if err != nil {
 		return EffectUnproven, nil
