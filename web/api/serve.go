@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/accordhq/accord/catalog"
 )
@@ -92,6 +93,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		writeFault(answer, r, route.native(), a.faultOf(r.Context(), misnamed))
 		return
 	}
+	if name := route.untold(r); name != "" {
+		writeFault(answer, r, route.native(), badRequest(name+" is no text"))
+		return
+	}
 	if fault := a.authorize(&route, r, c); fault != nil {
 		writeFault(answer, r, route.native(), fault)
 		return
@@ -170,6 +175,31 @@ func (t routing) bodyLimit() int64 {
 	}
 	return MaxBodyBytes
 }
+
+// untold names a parameter that is no text, and so the name of nothing: one with NUL, which no database takes, or not
+// in UTF-8; "" if there is none. Names of subjects have words of their own for that, as Confluent's routes have.
+func (t routing) untold(r *http.Request) string {
+	if !t.native() {
+		return ""
+	}
+	for segment := range strings.SplitSeq(t.op.path, "/") {
+		name, ok := strings.CutPrefix(strings.TrimSuffix(segment, "}"), "{")
+		if ok && name != "subject" && !isText(r.PathValue(strings.TrimSuffix(name, "..."))) {
+			return name
+		}
+	}
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	for name, values := range r.URL.Query() {
+		if name != "subject" && !isText(strings.Join(values, "")) {
+			return cut(strings.ReplaceAll(name, "\x00", ""), 64)
+		}
+	}
+	return ""
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // route finds the operation of a request.
 func (a *API) route(segments []string, r *http.Request) routing {
