@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/accordhq/accord/catalog"
 )
@@ -27,7 +28,7 @@ func (b reasoned) because(ctx context.Context) context.Context {
 		return ctx
 	}
 	author := catalog.AuthorOf(ctx)
-	author.Reason = cut(b.Reason, MaxReasonBytes)
+	author.Reason = strings.ReplaceAll(cut(b.Reason, MaxReasonBytes), "\x00", "") // which not every database keeps
 	return catalog.WithAuthor(ctx, author)
 }
 

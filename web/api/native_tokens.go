@@ -73,7 +73,7 @@ func (a *API) nativeTokens() {
 	add(a, route{
 		native: true, method: http.MethodPost, path: "/v1/tokens", id: "createToken", needs: somewhere(catalog.Admin), tag: tagProcess, summary: "Make an API key",
 		about:   "The secret is in the answer and cannot be had again. The first key is made by accord token create, on the store itself; from then on everybody must sign in.",
-		request: `{"user":"ci","grants":[{"role":"developer","context":".","subjects":"orders.*"}],"expires":"2027-01-02T15:04:05Z"}`,
+		request: `{"user":"ci","grants":[{"role":"developer","context":".","subjects":"orders.*","topics":""}],"expires":"2027-01-02T15:04:05Z"}`,
 		answer:  exampleToken + `,"secret":"accord_…"}`, codes: []int{422},
 	}, a.createToken)
 	add(a, route{
