@@ -233,6 +233,22 @@ func (r *Registry) ReferencedBy(ctx context.Context, name Name, number int, incl
 	return slices.Compact(ids), nil
 }
 
+// Aliases reads which names stand for which subjects: for each subject its aliases, sorted. An alias may lead nowhere.
+func (r *Registry) Aliases(ctx context.Context) (map[Name][]Name, error) {
+	aliases := map[Name][]Name{}
+	err := r.store.Snapshot(ctx, func(view Snapshot) error {
+		return view.Policies(ctx, func(scope Scope, p Policy) error {
+			if p.Config.Alias == "" || scope.Subject == "" {
+				return nil
+			}
+			target, err := Reference{Subject: p.Config.Alias}.Target(scope.Context)
+			aliases[target] = append(aliases[target], scope)
+			return err
+		})
+	})
+	return aliases, err
+}
+
 // Contexts lists the contexts as Name.Context spells them, sorted; the default one ("") is always there.
 func (r *Registry) Contexts(ctx context.Context) ([]string, error) { return r.store.Contexts(ctx) }
 

@@ -74,6 +74,7 @@ type schemasInput struct {
 	Prefix      string `query:"subjectPrefix" doc:"Beginning of the subjects; :*: means all contexts and is the default" example:"orders."`
 	Deleted     flag   `query:"deleted" doc:"Soft-deleted versions as well"`
 	LatestOnly  flag   `query:"latestOnly" doc:"Only the newest version of each subject"`
+	Aliases     flag   `query:"aliases" doc:"Say of each version which other names stand for its subject"`
 	RuleType    string `query:"ruleType" doc:"Only versions with a rule of this type"`
 	Resource    string `query:"resourceType" doc:"There are no associations: a filter on them finds nothing"`
 	Association string `query:"associationType" doc:"There are no associations: a filter on them finds nothing"`
@@ -286,6 +287,12 @@ func (a *API) listSchemas(ctx context.Context, in *schemasInput, _ *none) (seque
 	if err != nil || in.Resource != "" || in.Association != "" || in.Lifecycle != "" && !strings.EqualFold(in.Lifecycle, "NONE") {
 		return sequence[versionBody]{}, err
 	}
+	var aliases map[catalog.Name][]catalog.Name
+	if in.Aliases.on() {
+		if aliases, err = a.registry.Aliases(ctx); err != nil {
+			return sequence[versionBody]{}, err
+		}
+	}
 	q.Include, q.Expand, q.Limit = includeOf(in.Deleted), catalog.ExpandTexts, schemasAtOnce
 	return sequenceOf(paged(p, func(yield func(versionBody, error) bool) {
 		for s, err := range a.eachSubject(ctx, q) {
@@ -294,7 +301,13 @@ func (a *API) listSchemas(ctx context.Context, in *schemasInput, _ *none) (seque
 				return
 			}
 			for _, v := range listed(s.Versions, in) {
-				if !yield(versionAnswer(ctx, v), nil) {
+				answer := versionAnswer(ctx, v)
+				for _, alias := range aliases[s.Name] {
+					if mayRead(ctx, alias) {
+						answer.Aliases = append(answer.Aliases, alias.String())
+					}
+				}
+				if !yield(answer, nil) {
 					return
 				}
 			}

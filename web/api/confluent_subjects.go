@@ -74,6 +74,7 @@ type versionBody struct {
 	RuleSet    *catalog.RuleSet    `json:"ruleSet,omitempty"`
 	Timestamp  int64               `json:"ts,omitempty" doc:"Milliseconds since 1970; with Confluent-Accept-Unknown-Properties: true."`
 	Deleted    bool                `json:"deleted,omitempty" doc:"With Confluent-Accept-Unknown-Properties: true."`
+	Aliases    []string            `json:"aliases,omitempty" doc:"Names that stand for the subject; in GET /schemas, with aliases."`
 }
 
 const exampleVersion = `{"subject":"orders.OrderPlaced","id":7,"version":3,"schemaType":"JSON","schema":"{\"type\":\"object\",\"properties\":{\"order_id\":{\"type\":\"string\"}},\"required\":[\"order_id\"]}"}`

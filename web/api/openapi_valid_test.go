@@ -156,7 +156,7 @@ GET /subjects/{subject}/versions/{version}/schema: deleted findTags format refer
 GET /subjects/{subject}/versions/{version}/referencedby: deleted limit offset
 DELETE /subjects/{subject}/versions/{version}: permanent
 GET /subjects/{subject}/metadata: deleted format key value
-GET /schemas: associationType deleted latestOnly lifecycle limit offset resourceType ruleType subjectPrefix
+GET /schemas: aliases associationType deleted latestOnly lifecycle limit offset resourceType ruleType subjectPrefix
 GET /schemas/ids/{id}: fetchMaxId findTags format referenceFormat subject
 GET /schemas/ids/{id}/schema: fetchMaxId findTags format referenceFormat subject
 GET /schemas/ids/{id}/subjects: deleted limit offset subject
