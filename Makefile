@@ -1,6 +1,6 @@
 # accord: every task has one target. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help dev build test lint bench fuzz clean
+.PHONY: help dev build test lint bench soak fuzz clean
 
 # Tools are pinned here and run from the module cache, so that they never enter go.mod.
 GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
@@ -30,6 +30,9 @@ lint: ## formatting, vet, modernisation, static analysis, dead code, architectur
 
 bench: ## ratios measured side by side in one run, never bare times
 	@.ci/bench
+
+soak: ## the histories, long: SOAK (20) times as many
+	ACCORD_SOAK=$${SOAK:-20} .ci/test -run 'Histories' -v ./catalog
 
 fuzz: ## every fuzz target for FUZZTIME (60s); failing inputs land in testdata/fuzz
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

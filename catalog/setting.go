@@ -102,15 +102,19 @@ func (r *Registry) setPolicy(ctx context.Context, scope Scope, patch Patch) (Pol
 
 // DeleteConfig forgets the configuration of a scope and returns what it was; SubjectNotFound if a subject had none.
 func (r *Registry) DeleteConfig(ctx context.Context, scope Scope) (Config, error) {
-	old, err := r.store.Policy(ctx, scope)
-	if err != nil {
-		return Config{}, err
+	for {
+		old, err := r.store.Policy(ctx, scope)
+		if err != nil {
+			return Config{}, err
+		}
+		if (old.Config == Config{}) && scope.Subject != "" {
+			return Config{}, &Error{Reason: SubjectNotFound, Name: scope}
+		}
+		_, err = r.setPolicy(ctx, scope, Patch{Clear: ConfigNames[:], Expect: &old.Rev})
+		if !errors.Is(err, PreconditionFailed) { // else it was changed in between, and something else is forgotten
+			return old.Config, err
+		}
 	}
-	if (old.Config == Config{}) && scope.Subject != "" {
-		return Config{}, &Error{Reason: SubjectNotFound, Name: scope}
-	}
-	_, err = r.setPolicy(ctx, scope, Patch{Clear: ConfigNames[:]})
-	return old.Config, err
 }
 
 // Mode reads the mode of a scope: its own (NoMode if none), or with inherit the one that holds there. The default
@@ -191,16 +195,23 @@ func (r *Registry) purgeDeleted(ctx context.Context, scope Scope) error {
 // DeleteMode forgets the mode of a scope, with recursive also those of the subjects in a context, and returns what it
 // was; SubjectNotFound if a subject had none.
 func (r *Registry) DeleteMode(ctx context.Context, scope Scope, recursive bool) (Mode, error) {
-	old, err := r.store.Policy(ctx, scope)
-	if err != nil {
-		return "", err
-	}
-	if old.Mode == "" && scope.Subject != "" {
-		return "", &Error{Reason: SubjectNotFound, Name: scope}
-	}
 	none := Mode("")
-	if _, err := r.setPolicy(ctx, scope, Patch{Mode: &none}); err != nil {
-		return "", err
+	var old Policy
+	for {
+		var err error
+		if old, err = r.store.Policy(ctx, scope); err != nil {
+			return "", err
+		}
+		if old.Mode == "" && scope.Subject != "" {
+			return "", &Error{Reason: SubjectNotFound, Name: scope}
+		}
+		_, err = r.setPolicy(ctx, scope, Patch{Mode: &none, Expect: &old.Rev})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, PreconditionFailed) { // else it was changed in between, and something else is forgotten
+			return "", err
+		}
 	}
 	if !recursive || scope.Subject != "" {
 		return old.Mode, nil

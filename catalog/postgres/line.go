@@ -17,17 +17,18 @@ import (
 // How long a database that may be away is given to answer.
 const (
 	probePatience = time.Second
-	joinPatience  = 50 * time.Millisecond // for the outcome of somebody else's try
+	joinPatience  = 50 * time.Millisecond // of those who ask meanwhile
 )
 
-// line is a pool of connections that knows whether the other end answers. While it does not, one caller at a time tries
-// again, and all others are refused at once: nobody queues for a database that is away. Safe for concurrent use.
+// line is a pool of connections that knows whether the other end answers. While it does not, one try at a time is made
+// and all callers are refused at once: nobody queues for a database that is away. Safe for concurrent use.
 type line struct {
 	*pgxpool.Pool
+	trying sync.WaitGroup
 
 	mu      sync.Mutex
 	away    bool                   // guarded by mu, as all below
-	probing chan struct{}          // closed when the caller who tries knows; nil = nobody tries
+	probing chan struct{}          // closed when the try is over; nil = nobody tries
 	conns   map[*lineConn]struct{} // all that are open
 }
 
@@ -127,6 +128,13 @@ func (l *line) doubt(ctx context.Context) {
 	}
 }
 
+// isAway says whether the database did not answer when it was last asked.
+func (l *line) isAway() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.away
+}
+
 // probe asks for an answer.
 func (l *line) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
@@ -134,40 +142,45 @@ func (l *line) probe(ctx context.Context) error {
 	return l.Pool.Ping(ctx)
 }
 
-// admit refuses at once while the database is away, but for one caller who tries whether it is back. The others wait no
-// longer for what it finds than a database that is back needs to answer.
+// admit refuses while the database is away. Whoever comes first has it tried whether it is back; nobody waits longer for
+// what is found than a database that is back needs to answer.
 func (l *line) admit(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.away {
 		l.mu.Unlock()
 		return nil
 	}
-	if probing := l.probing; probing != nil {
-		l.mu.Unlock()
-		select {
-		case <-probing:
-		case <-time.After(joinPatience):
-		case <-ctx.Done():
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.away {
-			return errAway
-		}
-		return nil
+	if l.probing == nil {
+		l.probing = make(chan struct{})
+		l.trying.Go(l.try)
 	}
-	l.probing = make(chan struct{})
+	probing := l.probing
 	l.mu.Unlock()
+	select {
+	case <-probing:
+	case <-time.After(joinPatience):
+	case <-ctx.Done():
+	}
+	if l.isAway() {
+		return errAway
+	}
+	return nil
+}
+
+// try finds out whether the database is back.
+func (l *line) try() {
 	l.Reset()
-	err := l.probe(ctx)
+	err := l.probe(context.Background())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.probing)
 	l.probing, l.away = nil, err != nil
-	if err != nil {
-		return errAway
-	}
-	return nil
+}
+
+// Close ends all connections; it waits for those in use.
+func (l *line) Close() {
+	l.trying.Wait()
+	l.Pool.Close()
 }
 
 // Query is pgxpool's where the database is there.

@@ -25,12 +25,15 @@ const (
 // connection, however many bells ring: one that does not answer in time is deafness, and an answer proves that nothing
 // was missed.
 func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev, time.Time)) error {
-	conn, err := s.listen(ctx)
 	if s.lost.Swap(true) { // a watch ended before this one: are the other connections alive?
 		s.pool.doubt(ctx)
 	}
+	conn, err := s.listen(ctx)
 	if err != nil {
 		return err
+	}
+	if s.pool.isAway() { // it is back, and those who ask need not find out
+		s.pool.doubt(ctx)
 	}
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,6 +205,42 @@ func (d *database) standby(t *testing.T) *database {
 	t.Cleanup(func() { s.run("pg_ctl", "-D", s.dir, "-m", "immediate", "-w", "stop") })
 	s.start(t)
 	return s
+}
+
+// TestSilentDatabase makes the whole path to the database half-open: schemas seen once are served, the rest is refused
+// at once as soon as that is known, and all goes on when the path is whole again.
+func TestSilentDatabase(t *testing.T) {
+	url, err := url.Parse(sharedDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	way := newRelay(t, url.Host)
+	url.Host = way.address()
+	r := startReplica(t, url.String())
+	seen := mustBe(t, "a schema", r.register("seen", closed), http.StatusOK)
+	byID := func() answer { return r.ask("GET", fmt.Sprintf("/schemas/ids/%d", seen.ID), nil) }
+	mustBe(t, "by ID", byID(), http.StatusOK)
+	cached := watch(byID)
+	way.swallow(true)
+	began := time.Now()
+	r.await(t, "latest to be refused", func() bool { return r.latest("seen").Code == 50001 })
+	noticed := time.Since(began)
+	later := watch(func() answer { return r.latest("seen") })
+	time.Sleep(2 * time.Second) // as long as the silence lasts
+	refusals := later.finish()
+	way.swallow(false)
+	r.await(t, "latest to be answered again", func() bool { return r.latest("seen").Status == http.StatusOK })
+	for _, a := range cached.finish() {
+		if a.Status != http.StatusOK || a.Took > 2*time.Second {
+			t.Fatalf("by ID without a database = %d %s after %s", a.Status, a.Body, a.Took)
+		}
+	}
+	for _, a := range refusals {
+		if a.Code != 50001 || a.Took > time.Second {
+			t.Errorf("latest without a database = %d %s after %s, want 50001 at once", a.Status, a.Body, a.Took)
+		}
+	}
+	t.Logf("noticed after %s; then %v, slowest %s", noticed.Round(time.Millisecond), tally(refusals), slowest(refusals).Round(time.Millisecond))
 }
 
 // A stamp says when a version was acknowledged.
