@@ -108,6 +108,11 @@ func (r *Registry) VersionAnswer(ctx context.Context, name Name, number int, inc
 		return a, nil
 	}
 	whole, err := r.withText(ctx, *v)
+	if errors.Is(err, SchemaNotFound) { // purged since
+		if whole, err = r.Version(AtLeast(ctx, ^Rev(0)), name, number, include); err == nil {
+			k = answerKey{whole.Name, whole.Number, whole.Rev}
+		}
+	}
 	if err != nil {
 		return Answer{}, err
 	}

@@ -70,10 +70,10 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 	}
 	defer leave()
 	s := r.remembered(name, reg)
-	for {
+	for purges := 0; ; {
 		done, err := r.registerOn(ctx, name, s, reg)
 		s = nil
-		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+		if purged(err, &purges) || errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			r.metrics.conflicts.Inc()
 			continue
 		}

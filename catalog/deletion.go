@@ -86,7 +86,7 @@ func (r *Registry) Undelete(ctx context.Context, name Name, numbers []int, expec
 func (r *Registry) delete(ctx context.Context, name Name, expect *Rev, choose func(*Subject) (Deletion, error)) ([]int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, RegisterDeadline, &Error{Reason: TimedOut, Name: name})
 	defer cancel()
-	for {
+	for purges := 0; ; {
 		named, err := r.freshAliased(ctx, name)
 		if err != nil {
 			return nil, err
@@ -98,6 +98,9 @@ func (r *Registry) delete(ctx context.Context, name Name, expect *Rev, choose fu
 			return nil, err
 		}
 		d, err := choose(named)
+		if purged(err, &purges) {
+			continue
+		}
 		if err != nil || len(d.Versions) == 0 {
 			return nil, err
 		}

@@ -237,3 +237,50 @@ func TestOneLoadPerMiss(t *testing.T) {
 		t.Errorf("an ID that was just given = %+v, %v", got, err)
 	}
 }
+
+// TestPurgeWhileJudging: what a registration is to be judged against, or what latest leads to, may be purged after the
+// subject was read: then all is read again.
+func TestPurgeWhileJudging(t *testing.T) {
+	for what, ask := range map[string]func(*catalog.Registry) (int, error){
+		"Register": func(r *catalog.Registry) (int, error) {
+			v, err := r.Register(t.Context(), subject("a"), catalog.Registration{Text: `{"const":3}`})
+			return v.Number, err
+		},
+		"Version": func(r *catalog.Registry) (int, error) {
+			v, err := r.Version(t.Context(), subject("a"), catalog.Latest, catalog.LiveOnly)
+			return v.Number, err
+		},
+	} {
+		store := newStore(t)
+		slow := &gate{Store: store}
+		a, b := listening(t, store), listening(t, slow)
+		awaitListening(t, a, b)
+		set(t, a, subject("a"), catalog.Config{Compatibility: catalog.None})
+		register(t, a, subject("a"), catalog.Registration{Text: `{"const":1}`})
+		register(t, a, subject("a"), catalog.Registration{Text: `{"const":2}`})
+		awaitRevision(t, b, a.Status().Revision)
+		set(t, a, subject("a"), catalog.Config{Compatibility: catalog.Backward})
+		release := slow.hold()
+		type outcome struct {
+			number int
+			err    error
+		}
+		done := make(chan outcome, 1)
+		go func() {
+			n, err := ask(b)
+			done <- outcome{n, err}
+		}()
+		<-slow.read // it has read the subject, whose latest version is 2
+		for _, permanent := range []bool{false, true} {
+			if _, err := a.DeleteVersion(t.Context(), subject("a"), 2, permanent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release()
+		got := <-done
+		_, contradicts := errors.AsType[*catalog.Incompatible](got.err)
+		if what == "Register" && !contradicts || what == "Version" && (got.err != nil || got.number != 1) {
+			t.Errorf("%s = %d, %v, want what holds after the purge", what, got.number, got.err)
+		}
+	}
+}

@@ -25,9 +25,9 @@ func (r *Registry) Promote(ctx context.Context, name Name, q Promotion) (Registe
 		return Registered{}, err
 	}
 	defer leave()
-	for {
+	for purges := 0; ; {
 		done, err := r.promote(ctx, name, q)
-		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+		if purged(err, &purges) || errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			r.metrics.conflicts.Inc()
 			continue
 		}

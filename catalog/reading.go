@@ -128,11 +128,29 @@ func (r *Registry) Subject(ctx context.Context, name Name) (Subject, error) {
 
 // Version reads one version with its text; number may be Latest. SubjectNotFound, VersionNotFound.
 func (r *Registry) Version(ctx context.Context, name Name, number int, include Include) (Version, error) {
-	v, err := r.version(ctx, name, number, include)
-	if err != nil {
-		return Version{}, err
+	for purges := 0; ; ctx = AtLeast(ctx, ^Rev(0)) {
+		v, err := r.version(ctx, name, number, include)
+		if err != nil {
+			return Version{}, err
+		}
+		whole, err := r.withText(ctx, *v)
+		if !purged(err, &purges) {
+			return whole, err
+		}
 	}
-	return r.withText(ctx, *v)
+}
+
+// mostPurges is how often something is read again because what it led to was purged meanwhile.
+const mostPurges = 10
+
+// purged says that the schema of a version was purged after the version was read, so that all is to be read again. times
+// counts: a schema that is never there is an error.
+func purged(err error, times *int) bool {
+	if !errors.Is(err, SchemaNotFound) || *times == mostPurges {
+		return false
+	}
+	*times++
+	return true
 }
 
 // version reads one version without its text. The result is shared.

@@ -221,7 +221,7 @@ func TestConfigAgainstRegistration(t *testing.T) {
 			mustBeOneOf(t, r.register(subject, kindOf(w)), http.StatusOK, http.StatusConflict)
 		})
 		bound := false
-		for _, line := range strings.Split(replicas[0].ask("GET", "/v1/audit?subject="+subject, nil).Body, `{"rev"`) {
+		for line := range strings.SplitSeq(replicas[0].ask("GET", "/v1/audit?subject="+subject, nil).Body, `{"rev"`) {
 			switch {
 			case strings.Contains(line, `"op":"config"`):
 				bound = strings.Contains(line, `"after":{"compatibility":"BACKWARD"}`)
