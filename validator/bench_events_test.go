@@ -198,7 +198,7 @@ func (m maker) shuffled(text []byte) []byte {
 // spoil breaks an event of a kind in one realistic way.
 var spoil = map[string][][2]string{
 	"small":   {{`"amountMinor":`, `"amountMinor":-`}, {`"paymentId"`, `"paymentID"`}, {`"currency":"`, `"currency":"x`}},
-	"variant": {{`"score":`, `"score":-1`}, {`"merchant":{"id":"M-`, `"merchant":{"id":"M+`}, {`"ip":"`, `"ip":"3`}},
+	"variant": {{`"score":`, `"score":-1`}, {`"id":"M-`, `"id":"M+`}, {`"ip":"`, `"ip":"256.`}},
 	"order":   {{`"quantity":`, `"quantity":-`}, {`"sku":"PROD-`, `"sku":"PROD-x`}, {`"country":"FR"`, `"country":"Fr"`}},
 	"large":   {{`"weightKg":`, `"weightKg":-`}, {`"status":"delivered"`, `"status":"deliverd"`}, {`"shipmentId"`, `"shipmentID"`}},
 }
