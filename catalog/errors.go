@@ -36,7 +36,8 @@ const (
 	EmptySchema          Reason = "empty schema"
 	NotNextVersion       Reason = "version is not one more than the previous version"
 	InvalidVersion       Reason = "not a version number"
-	InvalidCompatibility Reason = "not a compatibility level or policy"
+	InvalidCompatibility Reason = "not a compatibility level"
+	InvalidPolicy        Reason = "not a compatibility policy"         // Detail
 	RawReader            Reason = "a reader does not decode by lenses" // Detail names the service
 	InvalidMode          Reason = "not a mode"
 	InvalidSubject       Reason = "not a subject name"

@@ -25,6 +25,7 @@ type Judgement struct {
 
 	subject *Subject       // as it was judged
 	next    *compat.Schema // what was judged
+	written *givenLens     // the lens that SEMANTIC_UPCAST stores, nil if none is needed
 }
 
 // Summary is the judgement in one sentence, for logs and errors.
@@ -170,8 +171,9 @@ func (m *Metadata) property(name string) string {
 	return m.Properties[name]
 }
 
-// compare asks compat about a schema and a history. Of what passes nothing more is said if it is to be brief.
-func (r *Registry) compare(ctx context.Context, level Level, policy string, next *compat.Schema, history []*Version, brief bool) (compat.Report, error) {
+// compare asks compat about a schema and a history; all does not stop at the first version that is refused. Of what passes
+// nothing more is said if it is to be brief.
+func (r *Registry) compare(ctx context.Context, level Level, p compat.Policy, all bool, next *compat.Schema, history []*Version, brief bool) (compat.Report, error) {
 	plain := level.plain()
 	if !plain.Transitive() && len(history) > 1 {
 		history = history[len(history)-1:]
@@ -187,11 +189,7 @@ func (r *Registry) compare(ctx context.Context, level Level, policy string, next
 		}
 		versions = append(versions, compat.Version{Number: v.Number, Schema: old, Err: err})
 	}
-	p, err := compat.ParsePolicy(policy)
-	if err != nil {
-		return compat.Report{}, &Error{Reason: InvalidCompatibility, Detail: err.Error()}
-	}
-	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: level.upcastable(), Also: true, Brief: brief}), nil
+	return r.checker.Check(ctx, plain, next, versions, compat.Options{Policy: p, All: all, Also: true, Brief: brief}), nil
 }
 
 // judge judges a proposal against versions of its subject. lens is the step from the subject's last version, nil if
@@ -214,7 +212,11 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	j := Judgement{Level: config.Compatibility, subject: s, next: next}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()
-	if j.Report, err = r.compare(deciding, j.Level, config.CompatibilityPolicy, next, history, p.brief); err != nil {
+	policy, carries, err := config.question(lens != nil)
+	if err != nil {
+		return Judgement{}, err
+	}
+	if j.Report, err = r.compare(deciding, j.Level, policy, carries, next, history, p.brief); err != nil {
 		return Judgement{}, err
 	}
 	j.Passes = j.Report.Passes
@@ -223,8 +225,13 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 			return Judgement{}, err
 		}
 	}
-	if !j.Passes && j.Level.upcastable() {
+	if !j.Passes && carries {
 		if err := r.carry(ctx, s, next, lens, &j); err != nil {
+			return Judgement{}, err
+		}
+	}
+	if j.Passes && policy == compat.SemanticUpcast {
+		if err := r.fillIn(ctx, s, next, &j); err != nil {
 			return Judgement{}, err
 		}
 	}
@@ -264,6 +271,9 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 	p.warnings = append(p.warnings, j.Warnings...)
 	if v.Mark == nil {
 		v.Mark = j.mark()
+	}
+	if lens == nil {
+		lens = j.written
 	}
 	if lens != nil {
 		report, err := json.Marshal(j.Lens)
@@ -340,18 +350,22 @@ func (r *Registry) judgeReturn(ctx context.Context, s *Subject, numbers []int) e
 		if err != nil {
 			return err
 		}
+		lens, err := storedStep(v)
+		if err != nil {
+			return err
+		}
+		policy, carries, err := config.question(lens != nil)
+		if err != nil {
+			return err
+		}
 		j := Judgement{Level: config.Compatibility}
-		if j.Report, err = r.compare(ctx, j.Level, config.CompatibilityPolicy, next, sequence[:i], true); err != nil {
+		if j.Report, err = r.compare(ctx, j.Level, policy, carries, next, sequence[:i], true); err != nil {
 			return err
 		}
 		j.Passes = j.Report.Passes
-		if !j.Passes && j.Level.upcastable() {
+		if !j.Passes && carries {
 			whole := *s
 			whole.Versions = slices.DeleteFunc(slices.Clone(s.Versions), func(o Version) bool { return o.Number >= v.Number })
-			lens, err := storedStep(v)
-			if err != nil {
-				return err
-			}
 			if err := r.carry(ctx, &whole, next, lens, &j); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -80,7 +81,52 @@ func TestLenientForward(t *testing.T) {
 		t.Errorf("Register with another type = %v, want a refusal that says FORWARD", err)
 	}
 	level := catalog.Patch{Set: catalog.Config{CompatibilityPolicy: "LOGICAL"}}
-	if _, err := r.SetConfig(t.Context(), name, level); !errors.Is(err, catalog.InvalidCompatibility) {
-		t.Errorf("SetConfig(LOGICAL) = %v, want InvalidCompatibility", err)
+	if _, err := r.SetConfig(t.Context(), name, level); !errors.Is(err, catalog.InvalidPolicy) {
+		t.Errorf("SetConfig(LOGICAL) = %v, want InvalidPolicy", err)
+	}
+}
+
+// TestUpcastPolicyWritesTheLens: a required member with a default passes, and the version carries the lens that makes it
+// true; without it nothing would fill in what is stored already.
+func TestUpcastPolicyWritesTheLens(t *testing.T) {
+	r := newRegistry(t)
+	name := catalog.Name{Subject: "a"}
+	register(t, r, name, catalog.Registration{Text: `{"type":"object","properties":{"to":{"type":"object"},"lines":{"type":"array","items":{"type":"object","properties":{"unit":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}`})
+	receives(t, r, "raw", `{"event":"a","version":1,"decode":"raw"}`)
+	if _, err := r.SetConfig(t.Context(), name, catalog.Patch{Set: catalog.Config{CompatibilityPolicy: "SEMANTIC_UPCAST"}}); !errors.Is(err, catalog.RawReader) || !strings.Contains(err.Error(), "raw") {
+		t.Fatalf("SetConfig beside a reader that decodes nothing = %v, want a refusal that names it", err)
+	}
+	receives(t, r, "raw", `{"event":"a","version":1,"decode":"lens"}`)
+	setPolicy(t, r, name, catalog.BackwardTransitive, "semantic_upcast")
+
+	next := `{"type":"object","required":["n"],"properties":{"n":{"type":"integer","default":1},
+		"to":{"type":"object","properties":{"country":{"default":"US"}},"required":["country"]},
+		"lines":{"type":"array","items":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string","default":"piece"}},"additionalProperties":false}}},"additionalProperties":false}`
+	got := register(t, r, name, catalog.Registration{Text: next})
+	if got.Lens == nil || got.Mark != nil {
+		t.Fatalf("lens %v, mark %v; want a lens that was written", got.Lens, got.Mark)
+	}
+	casts, err := r.Upcast(t.Context(), name, 1, 2, []json.RawMessage{json.RawMessage(`{"lines":[{},{"unit":"kg"}],"to":{}}`)}, nil)
+	if err != nil || casts[0].Err != nil {
+		t.Fatalf("Upcast = %+v, %v", casts, err)
+	}
+	var event any
+	if err := json.Unmarshal(casts[0].Event, &event); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"n": 1.0, "to": map[string]any{"country": "US"}, "lines": []any{map[string]any{"unit": "piece"}, map[string]any{"unit": "kg"}}}
+	if d := cmp.Diff(any(want), event); d != "" {
+		t.Errorf("event (-want +got):\n%s", d)
+	}
+
+	// What is good as it is needs no lens; what no default mends is refused with an event.
+	plain := register(t, r, name, catalog.Registration{Text: strings.Replace(next, `"default":1`, `"default":1,"description":"how many"`, 1)})
+	if plain.Lens != nil {
+		t.Errorf("a version that reads all events as they are has the lens %s", plain.Lens.Lens)
+	}
+	_, err = r.Register(t.Context(), name, catalog.Registration{Text: strings.Replace(next, `"default":1`, `"title":"n"`, 1)})
+	refused, ok := errors.AsType[*catalog.Incompatible](err)
+	if !ok || refused.Report.Report.Policy != compat.SemanticUpcast || refused.Report.Report.Failing().Result.Counterexample == nil {
+		t.Errorf("Register without the default = %v, want a refusal with an event", err)
 	}
 }

@@ -62,7 +62,7 @@ func (r *Registry) SetConfig(ctx context.Context, scope Scope, patch Patch) (Con
 	if patch.Set.CompatibilityPolicy != "" {
 		policy, err := compat.ParsePolicy(patch.Set.CompatibilityPolicy)
 		if err != nil {
-			return Config{}, &Error{Reason: InvalidCompatibility, Name: scope, Detail: err.Error()}
+			return Config{}, &Error{Reason: InvalidPolicy, Name: scope, Detail: err.Error()}
 		}
 		if policy == compat.SemanticUpcast {
 			if err := r.noRawReader(ctx, scope); err != nil {

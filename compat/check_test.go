@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("ParseLevel(BACKWARDS) = %v, want an error that names the levels", err)
 	}
 	for s, want := range map[string]compat.Policy{
-		"": compat.Semantic, "semantic": compat.Semantic, "Semantic_Declared": compat.SemanticDeclared,
+		"": compat.Semantic, "semantic": compat.Semantic, "Semantic_Declared": compat.SemanticDeclared, "SEMANTIC_UPCAST": compat.SemanticUpcast,
 		"strict": compat.ConfluentStrict, "LENIENT": compat.ConfluentLenient, "confluent_strict": compat.ConfluentStrict, "CONFLUENT_LENIENT": compat.ConfluentLenient,
 	} {
 		if p, err := compat.ParsePolicy(s); p != want || err != nil {

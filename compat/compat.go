@@ -83,6 +83,7 @@ const (
 	ReasonFormat       Reason = "format"       // a format against something that is not itself
 	ReasonContent      Reason = "content"      // content keywords against something that is not themselves
 	ReasonWitnessSize  Reason = "witness-size" // an event would exist, but is too large to be shown
+	ReasonUpcastSize   Reason = "upcast-size"  // what is filled in cannot be put as a question: sizes over MaxFillSizes, and keywords that see more than names
 	ReasonNotCompiled  Reason = "not-compiled" // a version that does not compile, or is over a limit
 	ReasonTimeout      Reason = "timeout"      // the caller's context ended; never cached
 	ReasonDisagreement Reason = "disagreement" // an event on which search, validator and oracle differ: a bug
@@ -122,7 +123,9 @@ type Schema struct {
 	fingerprint [32]byte
 	identity    [32]byte // of text and places too: what results are cached by
 
-	closed func() (*Schema, error) // Close
+	closed   func() (*Schema, error)  // Close
+	filling  func() (*filling, error) // what Fill sets, nil if nothing
+	unfilled func() (*Schema, error)  // what takes the events that s takes once they are filled
 }
 
 // Compile lowers a compiled schema. It keeps s to verify events. The error is a *LimitError naming the limit and the
@@ -150,6 +153,8 @@ func Compile(s *validator.Schema) (*Schema, error) {
 	}
 	h.Sum(c.identity[:0])
 	c.closed = sync.OnceValues(func() (*Schema, error) { return closeSchema(c) })
+	c.filling = sync.OnceValues(func() (*filling, error) { return findFillings(c) })
+	c.unfilled = sync.OnceValues(func() (*Schema, error) { return unfilled(c) })
 	return c, nil
 }
 
@@ -232,6 +237,11 @@ func (c *Checker) Contains(ctx context.Context, old, next *Schema, o Options) Re
 func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, d Direction) Result {
 	gate := o.Policy
 	o.Policy = o.Policy.question(d)
+	if o.Policy == SemanticUpcast {
+		if f, err := right.filling(); err == nil && f == nil {
+			o.Policy = Semantic // nothing is filled: the same question
+		}
+	}
 	cacheable := len(o.Samples) == 0 && o.Budget == Budget{} && c != nil
 	k := resultKey{left.identity, right.identity, o.Policy}
 	if cacheable {
@@ -255,6 +265,9 @@ func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, 
 
 // underivable is why a policy's question cannot be put.
 func underivable(err error) Result {
+	if size, ok := errors.AsType[*fillError](err); ok {
+		return Result{Reason: ReasonUpcastSize, Detail: size.detail}
+	}
 	if errors.Is(err, errDynamic) {
 		return Result{Reason: ReasonDynamicRef, Detail: err.Error()}
 	}
@@ -297,13 +310,22 @@ func (r Result) directed(d Direction, p Policy) Result {
 func decide(ctx context.Context, old, next *Schema, o Options) (r Result) {
 	q := &question{ctx: ctx, old: old, next: next, options: o}
 	assumption := ""
-	if o.Policy == SemanticDeclared {
+	switch o.Policy {
+	case SemanticDeclared:
 		closed, err := Close(old)
 		if err != nil {
 			return underivable(err)
 		}
 		if closed != old {
 			q.old, assumption = closed, AssumeDeclared
+		}
+	case SemanticUpcast:
+		open, err := next.unfilled()
+		if err != nil {
+			return underivable(err)
+		}
+		if open != next {
+			q.next, assumption = open, AssumeFilled
 		}
 	}
 	defer func() {
@@ -315,6 +337,9 @@ func decide(ctx context.Context, old, next *Schema, o Options) (r Result) {
 		}
 		if r.Proof != nil && assumption != "" {
 			r.Proof.Assumptions = append(r.Proof.Assumptions, assumption)
+		}
+		if r.Counterexample != nil && assumption == AssumeFilled {
+			r = confirmFilled(next, r)
 		}
 	}()
 	return q.answer()

@@ -233,6 +233,16 @@ func (d *deriver) keywords(n *validator.Node, grow bool) any {
 		return m
 	}
 	d.values(m, n, grow)
+	d.scalars(m, n)
+	d.counts(m, n)
+	d.combinators(m, n, grow)
+	d.arrays(m, n, grow)
+	d.objects(m, n, grow)
+	return m
+}
+
+// scalars writes what is asserted of numbers and strings, lengths left out.
+func (d *deriver) scalars(m map[string]any, n *validator.Node) {
 	for keyword, r := range map[string]*big.Rat{
 		"minimum": n.Minimum, "maximum": n.Maximum, "exclusiveMinimum": n.ExclusiveMinimum, "exclusiveMaximum": n.ExclusiveMaximum, "multipleOf": n.MultipleOf,
 	} {
@@ -240,7 +250,6 @@ func (d *deriver) keywords(n *validator.Node, grow bool) any {
 			m[keyword] = number(r)
 		}
 	}
-	d.counts(m, n)
 	if n.Pattern != nil {
 		m["pattern"] = *n.Pattern
 	}
@@ -254,12 +263,8 @@ func (d *deriver) keywords(n *validator.Node, grow bool) any {
 		m["contentMediaType"] = n.ContentMediaType
 	}
 	if n.ContentSchema != nil {
-		m["contentSchema"] = d.whole(n.ContentSchema, grow)
+		m["contentSchema"] = d.whole(n.ContentSchema, false)
 	}
-	d.combinators(m, n, grow)
-	d.arrays(m, n, grow)
-	d.objects(m, n, grow)
-	return m
 }
 
 // reference writes $ref and dynamic references.

@@ -30,7 +30,7 @@ var policyNames = []string{
 
 // Policies returns all policies, Semantic first.
 func Policies() []Policy {
-	return []Policy{Semantic, SemanticDeclared, ConfluentStrict, ConfluentLenient}
+	return []Policy{Semantic, SemanticDeclared, SemanticUpcast, ConfluentStrict, ConfluentLenient}
 }
 
 // ParsePolicy reads a policy's name in any letter case; the empty string is Semantic. STRICT and LENIENT are Confluent's

@@ -136,6 +136,13 @@ func Verify(old, next *Schema, p *Proof) error {
 		}
 		old = closed
 	}
+	if slices.Contains(p.Assumptions, AssumeFilled) {
+		open, err := next.unfilled()
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		next = open
+	}
 	st, roots := newStore(old.graph, next.graph)
 	if len(p.Steps) == 1 && p.Steps[0].Rule == string(ruleEqual) {
 		if roots[0] != roots[1] {

@@ -280,6 +280,7 @@ var reasons = map[catalog.Reason]saying{
 	catalog.InvalidVersion:       say(42202, `The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string "latest"`, detail),
 	catalog.InvalidCompatibility: say(42203, "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, forward_transitive, and full_transitive"),
 	catalog.RawReader:            say(42203, "Invalid compatibility policy. SEMANTIC_UPCAST needs every declared reader to decode by lenses; %s reads '%s' as it was written", detail, subject),
+	catalog.InvalidPolicy:        say(42203, "Invalid policy: %s", detail),
 	catalog.InvalidMode:          say(42204, "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD."),
 	catalog.ReadOnly:             say(42205, "Subject %s in context %s is in read-only mode", subject, scope),
 	catalog.NotImport:            say(42205, "Subject %s in context %s is not in import mode", subject, scope),
