@@ -45,9 +45,9 @@ func (r *Role) UnmarshalText(text []byte) error {
 // for itself; "" covers nothing, except that Context "" is the default context.
 type Grant struct {
 	Role     Role   `json:"role" yaml:"role"`
-	Context  string `json:"context" yaml:"context"`         // "." = the default context
-	Subjects string `json:"subjects" yaml:"subjects"`       // subjects without context, and documents by name
-	Topics   string `json:"topics,omitempty" yaml:"topics"` // of produce over HTTP
+	Context  string `json:"context,omitempty" yaml:"context"`   // "." = the default context
+	Subjects string `json:"subjects,omitempty" yaml:"subjects"` // subjects without context, and documents by name
+	Topics   string `json:"topics,omitempty" yaml:"topics"`     // of produce over HTTP
 }
 
 // MaxPatternBytes bounds a pattern of a grant.

@@ -46,9 +46,9 @@ const (
 type Registry struct {
 	base     *url.URL // nil: no registry, the lock alone
 	http     *http.Client
-	token    string
-	lock     *lockIndex // nil: no lock
-	disk     *disk      // nil: no cache folder
+	token    func() string // nil: none
+	lock     *lockIndex    // nil: no lock
+	disk     *disk         // nil: no cache folder
 	frozen   bool
 	negative time.Duration
 
@@ -99,6 +99,12 @@ func Frozen() Option {
 
 // WithToken sends an access token with every request.
 func WithToken(token string) Option {
+	return WithTokenFrom(func() string { return token })
+}
+
+// WithTokenFrom sends the access token that a function returns with every request, none where it returns "": a token
+// may change while the program runs. The function must be safe for concurrent use and must not wait.
+func WithTokenFrom(token func() string) Option {
 	return func(r *Registry) error { r.token = token; return nil }
 }
 

@@ -101,8 +101,10 @@ func (r *Registry) request(ctx context.Context, method, path string, body io.Rea
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
-	if r.token != "" {
-		req.Header.Set("Authorization", "Bearer "+r.token)
+	if r.token != nil {
+		if token := r.token(); token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
 	}
 	return req, nil
 }

@@ -62,6 +62,9 @@ func newCodec(c Config) (*codec, error) {
 	if c.Lock != nil {
 		options = append(options, client.WithLock(c.Lock))
 	}
+	if c.Token != nil {
+		options = append(options, client.WithTokenFrom(c.Token))
+	}
 	registry, err := client.Open(c.Registry, options...)
 	if err != nil {
 		return nil, err

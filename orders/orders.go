@@ -75,10 +75,12 @@ func DemoSimulators() Simulators {
 
 // Config says what runs and where. Store, Brokers and one of Registry and Lock are required.
 type Config struct {
-	Store        string   // sqlite:FOLDER or postgres://…
-	Brokers      []string // where topics are read, and dead letters written
-	Proxy        []string // where events are produced; empty = Brokers, events are then validated by the encoder alone
-	Registry     string   // URL; "" = the lock alone
+	Store    string   // sqlite:FOLDER or postgres://…
+	Brokers  []string // where topics are read, and dead letters written
+	Proxy    []string // where events are produced; empty = Brokers, events are then validated by the encoder alone
+	Registry string   // URL; "" = the lock alone
+	// Token signs in at the registry, where it does not return ""; nil: there is none.
+	Token        func() string
 	Lock         []byte   // schemas.lock, so that the services work while the registry is away; nil = the registry alone
 	Services     []string // names from Services; empty = all
 	CreateTopics bool     // makes the topics that are missing

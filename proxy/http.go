@@ -13,6 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// ErrUnknownCaller is what Authenticate returns, wrapped, where nobody can tell who asks: the client is to come again.
+var ErrUnknownCaller = errors.New("try again")
+
 // Identity is who sends an HTTP request.
 type Identity struct {
 	// Principal is the name in reports and for sender enforcement, such as User:orders; "" = User:ANONYMOUS.
@@ -172,6 +175,9 @@ func (s *Server) identify(r *http.Request, topic string) (string, error) {
 		return anonymous, nil
 	}
 	id, err := s.cfg.Authenticate(r)
+	if errors.Is(err, ErrUnknownCaller) {
+		return "", refuseHTTP(http.StatusServiceUnavailable, "%s", err)
+	}
 	if err != nil {
 		return "", refuseHTTP(http.StatusUnauthorized, "%s", err)
 	}

@@ -84,7 +84,7 @@ func (s *Site) changesBelow(ctx context.Context, l *library, below catalog.Rev, 
 				return nil, 0, err
 			}
 			for _, c := range page {
-				if c.Rev < top {
+				if c.Rev < top && l.who.MayReadChange(c) {
 					found = append(found, c)
 				}
 			}

@@ -11,14 +11,16 @@ import (
 	"time"
 
 	"github.com/accordhq/accord/catalog"
+	"github.com/accordhq/accord/web/api"
 )
 
 // library is the catalog at one revision, joined for reading: every subject with its description, who sends and who
 // reads it, and the documents around. It is built once per revision and not changed after, so that pages share it.
 type library struct {
 	rev      catalog.Rev
-	events   []*event // by subject; events, commands and states
-	types    []*event // subjects without a description that others refer to
+	who      *api.Caller // what may be read is in it, nothing else
+	events   []*event    // by subject; events, commands and states
+	types    []*event    // subjects without a description that others refer to
 	services []*catalog.Service
 	channels []*catalog.Channel
 	flows    []*catalog.Flow
@@ -162,8 +164,8 @@ func (e *event) SunsetPassed(number int, today time.Time) bool {
 }
 
 // load reads the whole catalog. It is asked once per revision.
-func load(ctx context.Context, r *catalog.Registry, rev catalog.Rev) (*library, error) {
-	l := &library{rev: rev, teams: map[string]catalog.Team{}, bySubject: map[string]*event{}, byAlias: map[string]string{}}
+func load(ctx context.Context, r *catalog.Registry, rev catalog.Rev, who *api.Caller) (*library, error) {
+	l := &library{rev: rev, who: who, teams: map[string]catalog.Team{}, bySubject: map[string]*event{}, byAlias: map[string]string{}}
 	if err := l.loadSubjects(ctx, r); err != nil {
 		return nil, fmt.Errorf("read subjects: %w", err)
 	}
@@ -183,6 +185,9 @@ func (l *library) loadSubjects(ctx context.Context, r *catalog.Registry) error {
 			return err
 		}
 		for _, s := range page {
+			if !l.who.MayRead(s.Name) {
+				continue
+			}
 			e := &event{Subject: s.Subject, Level: s.Policies.Config().Compatibility}
 			for _, v := range s.Versions {
 				if v.State != catalog.Gone {
@@ -212,7 +217,9 @@ func (l *library) loadDocuments(ctx context.Context, r *catalog.Registry) error 
 			return err
 		}
 		for _, d := range page {
-			l.document(d.Body)
+			if l.who.MayReadDocument(d.Kind, d.Name) {
+				l.document(d.Body)
+			}
 		}
 		if len(page) < catalog.MaxPage {
 			return nil
@@ -238,6 +245,9 @@ func (l *library) document(body json.RawMessage) {
 			l.byAlias[alias] = d.Name
 		}
 	case *catalog.Service:
+		unread := func(subject string) bool { return !l.who.MayRead(catalog.Name{Subject: subject}) }
+		d.Sends = slices.DeleteFunc(d.Sends, func(x catalog.Sends) bool { return unread(x.Event) })
+		d.Receives = slices.DeleteFunc(d.Receives, func(x catalog.Receive) bool { return unread(x.Event) })
 		l.services = append(l.services, d)
 	case *catalog.Channel:
 		l.channels = append(l.channels, d)

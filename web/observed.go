@@ -179,6 +179,9 @@ func (s *Site) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	groups = slices.DeleteFunc(groups, func(g catalog.RejectionGroup) bool {
+		return !lib.who.MayRead(catalog.Name{Context: g.Context, Subject: g.Subject})
+	})
 	return s.render(w, r, "rejections", http.StatusOK, page{Title: "Rejections", Nav: "rejections", Rev: lib.rev, Data: struct {
 		Event  string
 		Groups []catalog.RejectionGroup

@@ -123,7 +123,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, name string, statu
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "private, no-cache")
 	}
-	w.Header().Add("Vary", "Accept, Accept-Encoding, Cookie")
+	w.Header().Add("Vary", "Accept, Accept-Encoding, Authorization, Cookie")
 	return s.write(w, r, status, b.Bytes())
 }
 
@@ -147,7 +147,7 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, body []
 // unchanged answers 304 where the reader's copy is drawn from the same facts: revision of the catalog, look, theme,
 // address, the day (sunset dates are compared with it), and what was observed. It sets the ETag either way.
 func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, lib *library, observed ...string) bool {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s\n%q", lib.rev, s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly), observed))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s\n%s\n%q", lib.rev, lib.who.View(), s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly), observed))
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
 	for known := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {

@@ -117,7 +117,9 @@ func (s *Site) servicePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	usage = slices.DeleteFunc(usage, func(u catalog.Usage) bool { return !sameService(u, x) })
+	usage = slices.DeleteFunc(usage, func(u catalog.Usage) bool {
+		return !sameService(u, x) || !lib.who.MayRead(catalog.Name{Context: u.Context, Subject: u.Subject})
+	})
 	if s.unchanged(w, r, lib, observedState(usage, nil)) {
 		return nil
 	}

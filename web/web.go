@@ -37,8 +37,11 @@ type Config struct {
 	// NotFound answers requests that no page serves and that do not ask for HTML, so that API clients get the API's own
 	// words; nil: a JSON answer of the same form.
 	NotFound http.Handler
-	Log      *slog.Logger     // nil = slog.Default()
-	Now      func() time.Time // nil = time.Now
+	// Admit finds out who asks for a page and returns the context that api.CallerOf reads; a status other than 0 refuses
+	// the request, with what to tell. nil: everybody sees everything.
+	Admit func(http.ResponseWriter, *http.Request) (ctx context.Context, status int, message string)
+	Log   *slog.Logger     // nil = slog.Default()
+	Now   func() time.Time // nil = time.Now
 }
 
 // Site serves the pages. It is safe for concurrent use.
@@ -49,8 +52,8 @@ type Site struct {
 	pages  map[string]*pageTemplate
 	views  viewCache
 
-	mu  sync.Mutex
-	lib *library // guarded by mu; replaced whole
+	mu   sync.Mutex
+	libs map[string]*library // by what the caller sees; guarded by mu; each replaced whole
 }
 
 // New returns a Site. The only errors are faults of the templates built into the program.
@@ -62,7 +65,7 @@ func New(c Config) (*Site, error) {
 		c.Now = time.Now
 	}
 	c.BasePath = strings.TrimSuffix(c.BasePath, "/")
-	s := &Site{Config: c, links: links{c.BasePath}}
+	s := &Site{Config: c, links: links{c.BasePath}, libs: map[string]*library{}}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -126,6 +129,18 @@ func (s *Site) wrap(serve func(*Site, http.ResponseWriter, *http.Request) error)
 		ctx, cancel := context.WithTimeout(r.Context(), PageTimeout)
 		defer cancel()
 		setHeaders(w.Header())
+		if s.Admit != nil {
+			admitted, status, message := s.Admit(w, r)
+			if status != 0 {
+				s.fail(w, r, &pageError{status: status, title: http.StatusText(status), detail: message})
+				return
+			}
+			if deadline, ok := ctx.Deadline(); ok {
+				var stop context.CancelFunc
+				ctx, stop = context.WithDeadline(admitted, deadline)
+				defer stop()
+			}
+		}
 		if err := serve(s, w, r.WithContext(ctx)); err != nil {
 			s.fail(w, r, err)
 		}
@@ -148,18 +163,25 @@ func (s *Site) library(ctx context.Context) (*library, error) {
 	if err != nil {
 		return nil, err
 	}
+	who := api.CallerOf(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lib != nil && s.lib.rev >= rev {
-		return s.lib, nil
+	if lib := s.libs[who.View()]; lib != nil && lib.rev >= rev {
+		return lib, nil
 	}
-	lib, err := load(ctx, s.Registry, rev)
+	lib, err := load(ctx, s.Registry, rev, who)
 	if err != nil {
 		return nil, err
 	}
-	s.lib = lib
+	if len(s.libs) >= maxLibraries {
+		clear(s.libs)
+	}
+	s.libs[who.View()] = lib
 	return lib, nil
 }
+
+// maxLibraries bounds how many views of the catalog are kept: callers with the same grants see the same.
+const maxLibraries = 16
 
 // revision asks the registry how new its facts are; while it listens, without asking the store.
 func (s *Site) revision(ctx context.Context) (catalog.Rev, error) {

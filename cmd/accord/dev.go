@@ -165,7 +165,7 @@ func (d *dev) start(ctx context.Context, floor, gates, shop *group, std streams)
 // startGates runs the validating gate and the bare broker's door, which is a gate that judges nothing: the embedded
 // broker must not meet requests that it does not know.
 func (d *dev) startGates(g *group, registry string) error {
-	report, err := newReporter(registry)
+	report, err := newReporter(registry, func() string { return "" })
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,11 @@ const (
 // listen binds an address. A taken port is an error that names the flag to use; an address beyond loopback needs
 // insecure, since nobody has to sign in.
 func listen(flag, address string, insecure bool) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, exit(exitUsage, fmt.Errorf("--%s %s: want HOST:PORT", flag, address))
 	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) && !insecure {
-		return nil, exit(exitUsage, fmt.Errorf("--%s %s is reachable from other machines and nobody has to sign in: use a loopback address, or --insecure", flag, address))
+	if !isLoopback(address) && !insecure {
+		return nil, exit(exitUsage, fmt.Errorf("--%s %s is reachable from other machines and nobody has to sign in: use a loopback address, make a key by accord token or name a --users file, or say --insecure", flag, address))
 	}
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -36,6 +34,13 @@ func listen(flag, address string, insecure bool) (net.Listener, error) {
 		return nil, exit(exitUnavailable, fmt.Errorf("listen on %s (--%s): %w", address, flag, err))
 	}
 	return l, nil
+}
+
+// isLoopback says whether only this machine reaches an address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // serveHTTP serves until ctx ends, then lets requests in flight finish for drainTimeout; drain, if not nil, is called

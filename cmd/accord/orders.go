@@ -46,7 +46,7 @@ version of an event as the one they were built for.`,
 			}
 			config := orders.Config{
 				Store: store, Brokers: strings.Split(brokers, ","), Registry: registry, Lock: lock,
-				Services: services, CreateTopics: createTopics, Log: log,
+				Services: services, CreateTopics: createTopics, Log: log, Token: tokenOf(cmd.Context()),
 			}
 			if proxy != "" {
 				config.Proxy = strings.Split(proxy, ",")

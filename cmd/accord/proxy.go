@@ -18,6 +18,7 @@ func proxyCommand(std streams) *cobra.Command {
 	var address, httpAddress, brokers, registry, advertise, cacheDir string
 	var nodes int
 	var maxStale days
+	var secure tlsFlags
 	cmd := &cobra.Command{
 		Use:   "proxy",
 		Short: "Run the gate in front of Kafka: an invalid event never reaches a topic",
@@ -36,13 +37,22 @@ instead of at the brokers; nothing else changes.`,
 				return err
 			}
 			defer kafka.Close()
-			web, err := listen("http", httpAddress, insecure)
+			who, err := newCallers(registry)
+			if err != nil {
+				return err
+			}
+			web, err := listen("http", httpAddress, insecure || !isLoopback(httpAddress) && who.required(cmd.Context()))
 			if err != nil {
 				return err
 			}
 			defer web.Close()
 			log := newLog(std.err)
-			options := []client.Option{client.WithNegativeTTL(validator.NegativeTTL)}
+			certificates, err := secure.config(log)
+			if err != nil {
+				return err
+			}
+			token := tokenOf(cmd.Context())
+			options := []client.Option{client.WithNegativeTTL(validator.NegativeTTL), client.WithTokenFrom(token)}
 			if cacheDir != "" {
 				options = append(options, client.WithCacheDir(cacheDir))
 			}
@@ -51,21 +61,24 @@ instead of at the brokers; nothing else changes.`,
 				return exit(exitUsage, err)
 			}
 			defer source.Close()
-			report, err := newReporter(registry)
+			report, err := newReporter(registry, token)
 			if err != nil {
 				return err
 			}
 			server, err := proxy.New(proxy.Config{
 				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
 				Nodes: proxy.NodeRange{Count: int32(nodes)}, MaxStale: time.Duration(maxStale), Report: report, Log: log,
+				TLS: certificates, Authenticate: who.identify,
 			})
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			log.Info("serving", "kafka", kafka.Addr().String(), "http", web.Addr().String(), "brokers", brokers, "registry", registry)
+			log.Info("serving", "kafka", kafka.Addr().String(), "http", web.Addr().String(), "brokers", brokers, "registry", masked(registry))
 			g := newGroup(cmd.Context())
 			g.run(func(ctx context.Context) error { return server.Serve(ctx, kafka) })
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, web, server.Handler(), nil) })
+			g.run(func(ctx context.Context) error {
+				return serveHTTP(ctx, secured(web, certificates), server.Handler(), nil)
+			})
 			return g.wait()
 		},
 	}
@@ -77,16 +90,18 @@ instead of at the brokers; nothing else changes.`,
 	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "folder that keeps what the registry answered, for a start while it is away")
 	cmd.Flags().Var(&maxStale, "max-stale", "how old bindings may grow while the registry is away, such as 12h or 7d (default: however old)")
 	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
+	secure.add(cmd)
 	roleFlags(cmd)
 	return cmd
 }
 
 // newReporter sends what the gate observed to the registry.
-func newReporter(registry string) (func(context.Context, proxy.Report) error, error) {
+func newReporter(registry string, token func() string) (func(context.Context, proxy.Report) error, error) {
 	at, err := newRemote("registry", registry)
 	if err != nil {
 		return nil, err
 	}
+	at.token = token
 	return func(ctx context.Context, r proxy.Report) error {
 		if r.Usage != nil {
 			if err := at.call(ctx, "POST", "/v1/usage", r.Usage, nil); err != nil {

@@ -31,16 +31,21 @@ type remote struct {
 	base string
 	what string // "registry" or "proxy", for messages
 	http *http.Client
-
-	authorization string // of every request, "" = none
+	// What signs requests in: authorization, the header's value; else the user of the URL; else, at our own listeners
+	// alone, token, and where that is nil the token of the verb's context.
+	authorization string
+	user          *url.Userinfo
+	token         func() string
 }
 
 func newRemote(what, base string) (*remote, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, exit(exitUsage, fmt.Errorf("%s %q is not a URL such as %s", what, base, defaultRegistry))
+		return nil, exit(exitUsage, fmt.Errorf("%s %q is not a URL such as %s", what, masked(base), defaultRegistry))
 	}
-	return &remote{base: strings.TrimSuffix(base, "/"), what: what, http: &http.Client{}}, nil
+	user := u.User
+	u.User = nil // no message tells it
+	return &remote{base: strings.TrimSuffix(u.String(), "/"), what: what, http: &http.Client{}, user: user}, nil
 }
 
 // remoteError is an answer other than 2xx.
@@ -100,11 +105,9 @@ func (r *remote) stream(ctx context.Context, method, path, contentType string, b
 	if body != nil {
 		req.Header.Set("Content-Type", contentType)
 	}
+	r.sign(ctx, req)
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	req.Header.Set("Confluent-Accept-Unknown-Properties", "true")
-	if r.authorization != "" {
-		req.Header.Set("Authorization", r.authorization)
-	}
 	res, err := r.http.Do(req)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -135,6 +138,25 @@ func (r *remote) stream(ctx context.Context, method, path, contentType string, b
 		return nil, exit(exitUnavailable, fmt.Errorf("%s %s at %s: %w", method, path, r.base, fault))
 	}
 	return nil, fault
+}
+
+// sign says who asks.
+func (r *remote) sign(ctx context.Context, req *http.Request) {
+	token := r.token
+	if token == nil {
+		token = tokenOf(ctx)
+	}
+	switch {
+	case r.authorization != "":
+		req.Header.Set("Authorization", r.authorization)
+	case r.user != nil:
+		password, _ := r.user.Password()
+		req.SetBasicAuth(r.user.Username(), password)
+	case r.what == "registry" || r.what == "proxy": // nobody else is told who we are at these
+		if secret := token(); secret != "" {
+			req.Header.Set("Authorization", "Bearer "+secret)
+		}
+	}
 }
 
 // notFound says whether an error is the answer 404.

@@ -86,17 +86,21 @@ Start here:  accord dev`,
 	})
 	for _, verb := range verbs {
 		cmd := verb(std)
-		settled(cmd)
+		settled(cmd, std)
 		root.AddCommand(cmd)
 	}
 	return root
 }
 
 // settled makes a verb, and those below it, fill their flags before they run.
-func settled(cmd *cobra.Command) {
+func settled(cmd *cobra.Command, std streams) {
+	credentialFlags(cmd)
 	prepare := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := settle(cmd); err != nil {
+			return err
+		}
+		if err := withToken(cmd, newLog(std.err)); err != nil {
 			return err
 		}
 		if prepare != nil {
@@ -105,7 +109,7 @@ func settled(cmd *cobra.Command) {
 		return nil
 	}
 	for _, below := range cmd.Commands() {
-		settled(below)
+		settled(below, std)
 	}
 }
 
@@ -114,6 +118,6 @@ var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
 	lintCommand, checkCommand, diffCommand, applyCommand, explainCommand,
 	validateCommand,
-	exportCommand, importCommand, migrateCommand,
+	exportCommand, importCommand, migrateCommand, tokenCommand,
 	versionCommand,
 }

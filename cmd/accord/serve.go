@@ -23,31 +23,56 @@ import (
 func serveCommand(std streams) *cobra.Command {
 	var address, store, direct, migrate string
 	var defaultJSON bool
+	var secure tlsFlags
+	var signIn signInFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the registry, its APIs and the catalog site",
 		Long: `Runs the schema registry (Confluent-compatible and native API) and the event catalog site on one
 port. The store is a SQLite file, for one process, or PostgreSQL, for as many replicas as wanted.`,
 		Example: `  accord serve
-  accord serve --store postgres://accord@db/accord --listen 0.0.0.0:8081 --insecure`,
+  accord serve --store postgres://accord@db/accord --listen 0.0.0.0:8081 \
+    --users users.yaml --tls-cert accord.pem --tls-key accord.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			insecure, _ := cmd.Flags().GetBool("insecure")
-			l, err := listen("listen", address, insecure)
+			log := newLog(std.err)
+			certificates, err := secure.config(log)
 			if err != nil {
 				return err
 			}
-			defer l.Close()
-			log := newLog(std.err)
-			role, err := openRegistry(cmd.Context(), registryOptions{store: store, direct: direct, migrate: migrate, defaultJSON: defaultJSON, log: log})
+			access, err := signIn.access(log, secure.clientCA != "")
+			if err != nil {
+				return err
+			}
+			role, err := openRegistry(cmd.Context(), registryOptions{
+				store: store, direct: direct, migrate: migrate, defaultJSON: defaultJSON, log: log, access: access,
+				insecure: insecure && !isLoopback(address) && !signIn.on(secure.clientCA != ""),
+			})
 			if err != nil {
 				return err
 			}
 			defer role.close()
-			log.Info("serving", "address", l.Addr().String(), "store", masked(store))
+			signed := signIn.on(secure.clientCA != "")
+			if !signed {
+				if signed, err = role.registry.TokensThere(cmd.Context()); err != nil {
+					return exit(exitUnavailable, err)
+				}
+			}
+			l, err := listen("listen", address, insecure || signed)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			if !signed && !isLoopback(address) {
+				log.Warn("nobody has to sign in, and the address is reachable from other machines", "address", l.Addr().String())
+			}
+			log.Info("serving", "address", l.Addr().String(), "store", masked(store), "tls", certificates != nil, "sign_in", signed)
 			g := newGroup(cmd.Context())
 			g.run(role.registry.Run)
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, role.handler, role.drain) })
+			g.run(func(ctx context.Context) error {
+				return serveHTTP(ctx, secured(l, certificates), role.handler, role.drain)
+			})
 			return g.wait()
 		},
 	}
@@ -56,6 +81,8 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 	cmd.Flags().StringVar(&direct, "store-direct", "", "postgres://… past a pooler, to hear of changes; needed where --store goes through one that lends connections by the transaction")
 	cmd.Flags().StringVar(&migrate, "migrate", "on", "bring the store's tables up to date at start: on, or off, to leave that to 'accord migrate'")
 	cmd.Flags().BoolVar(&defaultJSON, "default-json", false, "read a registration without schemaType as JSON, for people with curl")
+	secure.add(cmd)
+	signIn.add(cmd)
 	roleFlags(cmd)
 	return cmd
 }
@@ -68,6 +95,8 @@ type registryOptions struct {
 	cluster     string // Kafka cluster id, "" = unknown
 	log         *slog.Logger
 	metrics     *prometheus.Registry // nil: one of its own
+	access      api.Access
+	insecure    bool // /readyz warns that anybody may do everything
 }
 
 // registryRole is a registry with everything that is served on its port.
@@ -92,10 +121,11 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 	apis := api.New(api.Config{
 		Registry: registry, Version: version, Commit: commit, KafkaCluster: o.cluster,
 		DefaultJSON: o.defaultJSON, Metrics: o.metrics, Log: o.log,
+		Access: o.access, Insecure: o.insecure,
 	})
 	o.metrics.MustRegister(apis.Collectors()...)
 	o.metrics.MustRegister(registry.Collectors()...)
-	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.NotFound(), Log: o.log})
+	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.NotFound(), Admit: apis.Admit, Log: o.log})
 	if err != nil {
 		store.Close()
 		return nil, err

@@ -17,7 +17,7 @@ import (
 const defaultConfigFile = "accord.config.yaml"
 
 // sharedFlags are those that all tools understand: they may also be set without the verb, as ACCORD_REGISTRY.
-var sharedFlags = []string{"registry", "proxy-http"}
+var sharedFlags = []string{"registry", "proxy-http", "token-file"}
 
 // settle fills every flag that the command line left alone: from ACCORD_<VERB>_<FLAG>, for shared flags from
 // ACCORD_<FLAG>, then, for roles, from the configuration file. So a flag beats the environment, which beats the file,

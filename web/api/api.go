@@ -41,7 +41,9 @@ type Config struct {
 	Metrics prometheus.Gatherer
 	// Access says how callers sign in; the zero value lets everybody do everything.
 	Access Access
-	Log    *slog.Logger // nil = slog.Default()
+	// Insecure makes /readyz warn, while nobody has to sign in, that others than this machine reach the registry.
+	Insecure bool
+	Log      *slog.Logger // nil = slog.Default()
 }
 
 // API serves the routes. It is safe for concurrent use.

@@ -55,6 +55,7 @@ type readyBody struct {
 	Deaf       string      `json:"deaf,omitempty" doc:"How long nobody has told of changes, while that is so" example:"2.5s"`
 	Revision   catalog.Rev `json:"revision" example:"42"`
 	Draining   bool        `json:"draining,omitempty" doc:"The process is about to end."`
+	Warning    string      `json:"warning,omitempty" doc:"What an operator ought to know."`
 }
 
 // programBody is the program.
@@ -127,6 +128,9 @@ func (a *API) getReady(ctx context.Context, _ *none, _ *none) (readyBody, error)
 	}
 	if status.Deaf > 0 {
 		ready.Deaf = status.Deaf.Round(time.Millisecond).String()
+	}
+	if on, err := a.required(ctx); a.config.Insecure && err == nil && !on {
+		ready.Warning = "nobody has to sign in, and other machines reach this address (--insecure)"
 	}
 	health, err := a.prober.ask(ctx, a.registry)
 	switch {

@@ -250,5 +250,9 @@ func (a *API) Admit(w http.ResponseWriter, r *http.Request) (ctx context.Context
 		f.native = true
 		return nil, f.GetStatus(), f.message
 	}
-	return context.WithValue(r.Context(), callerKey{}, who), 0, ""
+	ctx = context.WithValue(r.Context(), callerKey{}, who)
+	if who != everyone {
+		ctx = catalog.WithPermit(ctx, who.May)
+	}
+	return ctx, 0, ""
 }
