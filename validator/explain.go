@@ -201,15 +201,21 @@ func (x *explainer) typeAt(i int) TypeSet {
 	case 'n':
 		return TypeNull
 	}
-	if readDecimal(nil, x.text[i:scalarEnd(x.text, i)]).isInteger() {
+	var digits [32]byte // on the stack: nearly every number fits
+	if readDecimal(digits[:0], x.text[i:scalarEnd(x.text, i)]).isInteger() {
 		return TypeInteger
 	}
 	return TypeNumber
 }
 
 func (x *explainer) values(n *node, i int) {
-	v := n.values
-	canonical, _ := appendCanonical(nil, x.text, i)
+	v, from := n.values, len(x.buf)
+	x.buf, _ = appendCanonical(x.buf, x.text, i)
+	canonical := x.buf[from:]
+	x.buf = x.buf[:from]
+	if v.allowed[string(canonical)] {
+		return
+	}
 	actual := x.typeAt(i).words()
 	if v.constant != nil && string(v.constant) != string(canonical) {
 		expected := cut(string(v.constant))

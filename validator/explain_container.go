@@ -155,11 +155,14 @@ func (x *explainer) member(o *objectRules, m member, present []bool) {
 		present[at] = true
 	}
 	s := step{name: m.name, nameEnd: m.nameEnd, address: otherName, plain: true}
-	if x.program.declared[string(name)] {
+	switch {
+	case known:
+		s.address, s.plain = o.known[at].name, false
+	case x.program.declared[string(name)]:
 		s.address, s.plain = string(name), false
-		if s.address == "*" {
-			s.address, s.plain = "~name:*", true
-		}
+	}
+	if s.address == "*" {
+		s.address, s.plain = "~name:*", true
 	}
 	applied := false
 	x.path = append(x.path, s)
