@@ -149,3 +149,29 @@ func TestBudget(t *testing.T) {
 		}
 	}
 }
+
+// TestUnionsByMember: one branch alone is judged only where every branch requires the member with values of its own.
+func TestUnionsByMember(t *testing.T) {
+	branch := func(values, required string) string {
+		return `{"properties":{"k":` + values + `},"required":[` + required + `]}`
+	}
+	for _, c := range []struct {
+		schema, event string
+		want          bool
+	}{
+		{`{"oneOf":[` + branch(`{"const":"a"}`, ``) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{}`, true},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{}`, false},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{"x":{"k":"b"},"\u006b":"\u0061"}`, true},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{"k":1}`, false},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `[]`, false},
+		{`{"anyOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `[]`, true},
+		{`{"oneOf":[` + branch(`{"enum":["a","b"]}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{"k":"b"}`, false},
+		{`{"oneOf":[` + branch(`{"enum":["a","b"]}`, `"k"`) + `,` + branch(`{"const":1}`, `"k"`) + `]}`, `{"k":1}`, true},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{"k":"a","k":"b"}`, false},
+		{`{"oneOf":[` + branch(`{"const":"a"}`, `"k"`) + `,` + branch(`{"const":"b"}`, `"k"`) + `]}`, `{"k":"a"`, false},
+	} {
+		if got := compile(t, c.schema).Valid([]byte(c.event)); got != c.want {
+			t.Errorf("Valid(%s) = %v under %s", c.event, got, c.schema)
+		}
+	}
+}

@@ -48,3 +48,36 @@ func TestCanonical(t *testing.T) {
 		}
 	}
 }
+
+// TestBounds holds bounds and multipleOf, as events meet them, against rational arithmetic: numbers that machine integers
+// decide, and those beside them that take more.
+func TestBounds(t *testing.T) {
+	numbers := []string{
+		"0", "-0", "1", "-1", "7", "0.5", "-0.25", "0.001", "10", "1e1", "12.340", "100.01", "999999999999999999", "-999999999999999999", "1000000000000000000",
+		"0.000000000000000001", "0.999999999999999999", "123456789.123456789", "1e-19", "1e300", "99999999999999999999.5", "3", "1.5e3",
+	}
+	for _, bound := range numbers {
+		b, _ := new(big.Rat).SetString(bound)
+		tests := map[string]func(x *big.Rat) bool{
+			"minimum":          func(x *big.Rat) bool { return x.Cmp(b) >= 0 },
+			"maximum":          func(x *big.Rat) bool { return x.Cmp(b) <= 0 },
+			"exclusiveMinimum": func(x *big.Rat) bool { return x.Cmp(b) > 0 },
+			"exclusiveMaximum": func(x *big.Rat) bool { return x.Cmp(b) < 0 },
+		}
+		if b.Sign() > 0 {
+			tests["multipleOf"] = func(x *big.Rat) bool { return new(big.Rat).Quo(x, b).IsInt() }
+		}
+		for keyword, holds := range tests {
+			s, whole := compile(t, `{"`+keyword+`":`+bound+`}`), compile(t, `{"type":"integer","`+keyword+`":`+bound+`}`)
+			for _, number := range numbers {
+				x, _ := new(big.Rat).SetString(number)
+				if got, want := s.Valid([]byte(number)), holds(x); got != want {
+					t.Errorf("%s of %s: Valid(%s) = %v, want %v", keyword, bound, number, got, want)
+				}
+				if got, want := whole.Valid([]byte(number)), holds(x) && x.IsInt(); got != want {
+					t.Errorf("integer, %s of %s: Valid(%s) = %v, want %v", keyword, bound, number, got, want)
+				}
+			}
+		}
+	}
+}
