@@ -192,3 +192,24 @@ func TestManyRequired(t *testing.T) {
 		t.Error("an event with all names is judged wrongly")
 	}
 }
+
+// TestBytesBehindAValue: what stands behind a value that is compared with others may be anything.
+func TestBytesBehindAValue(t *testing.T) {
+	for _, schema := range []string{`{"enum":[1,"a",null,[1],{"a":1}]}`, `{"not":{"const":1}}`, `{"items":{"const":1}}`, `{"uniqueItems":true}`, `{"anyOf":[{"const":1.5},{"multipleOf":3}]}`} {
+		s := compile(t, schema)
+		for _, value := range []string{`1`, `1.5`, `-`, `"a"`, `null`, `[1`, `[1,1`, `{"a":1`, `{"a":1}`} {
+			var texts func(text string, more int)
+			texts = func(text string, more int) {
+				if s.Valid([]byte(text)) && !keepsByteRules([]byte(text)) {
+					t.Errorf("Valid(%q) = true under %s, but the bytes break a rule", text, schema)
+				}
+				if more > 0 {
+					for _, c := range `1-+e.x"\]},: ` {
+						texts(text+string(c), more-1)
+					}
+				}
+			}
+			texts(value, 3)
+		}
+	}
+}

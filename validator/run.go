@@ -146,7 +146,7 @@ func (r *run) asValue(v *valueSet, i, end int) bool {
 	}
 	r.steps -= (end - i) / 8
 	from := len(r.buf)
-	r.buf, _ = appendCanonical(r.buf, r.text, i)
+	r.buf, _ = appendCanonical(r.buf, r.text[:end], i) // nobody has looked at what follows
 	ok := v.allowed[string(r.buf[from:])]
 	r.buf = r.buf[:from]
 	return ok
