@@ -58,7 +58,7 @@ var floorPlan = map[string]room{
 }
 
 // testModules are open to test files of every room; files of package x_test may import any module.
-var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", modFranz + "/pkg/sr", "pgregory.net/rapid", "github.com/santhosh-tekuri/jsonschema/v5"}
+var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "github.com/chromedp", modFranz + "/pkg/sr", "pgregory.net/rapid", "github.com/santhosh-tekuri/jsonschema/v5", modPgx}
 
 // impure are the standard packages that a pure room never sees; what is pure among them is allowed by name.
 var (
