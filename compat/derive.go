@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -131,9 +132,7 @@ func (d *deriver) compile(root *validator.Node, top any, more map[string][]byte)
 	}
 	draft := dialect(root)
 	document := validator.Document{URI: dialectNames[draft].uri, References: map[string][]byte{}}
-	for name, text := range more {
-		document.References[name] = text
-	}
+	maps.Copy(document.References, more)
 	for of, names := range dialectNames {
 		if of != draft && d.dialects[of] == nil {
 			continue
