@@ -42,11 +42,11 @@ func on(role catalog.Role) need        { return need{role, reachSubject} }
 func across(role catalog.Role) need    { return need{role, reachContext} }
 func somewhere(role catalog.Role) need { return need{role, reachSome} }
 
-// String says the need in the words of the reference.
+// String says the need in the words of the reference, after "needs"; "" for none.
 func (n need) String() string {
 	switch n.reach {
 	case reachNothing:
-		return "none"
+		return ""
 	case reachSelf:
 		return "to be signed in"
 	case reachSubject:

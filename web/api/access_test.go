@@ -94,7 +94,7 @@ func example(o api.Operation) (path, body string) {
 // TestEveryRouteAsksForItsRole plays each declared operation as each role, with grants over everything, over the
 // subject of the examples, and over another, and holds the door against the declaration.
 func TestEveryRouteAsksForItsRole(t *testing.T) {
-	address, registry := guarded(t)
+	_, registry := guarded(t)
 	scopes := map[string]catalog.Grant{
 		"everything": all(catalog.NoRole),
 		"subject":    {Context: ".", Subjects: "orders.*"},
@@ -110,7 +110,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	a := api.New(api.Config{Registry: registry, Access: api.Access{Keys: true}})
 	door := httptest.NewServer(a.Handler())
 	defer door.Close()
-	address = door.URL
+	address := door.URL
 	played := 0
 	for _, o := range a.Operations() {
 		role, over, raises := api.NeedOf(a, o.ID)

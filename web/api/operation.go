@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -227,7 +228,7 @@ func (rt route) mediaTypes() []string {
 func (a *API) describe(rt route, answer reflect.Type) huma.Operation {
 	schemas := a.doc.Components.Schemas
 	op := huma.Operation{
-		Method: rt.method, Path: rt.path, OperationID: rt.id, Tags: []string{rt.tag}, Summary: rt.summary, Description: rt.about,
+		Method: rt.method, Path: rt.path, OperationID: rt.id, Tags: []string{rt.tag}, Summary: rt.summary, Description: rt.description(),
 		DefaultStatus: rt.status, SkipValidateParams: true, Responses: map[string]*huma.Response{},
 	}
 	good := &huma.Response{Description: http.StatusText(rt.status), Headers: map[string]*huma.Param{headerRevision: {
@@ -249,6 +250,15 @@ func (a *API) describe(rt route, answer reflect.Type) huma.Operation {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: text, Content: contents([]string{media}, schemas.Schema(envelope, true, ""), nil)}
 	}
 	return op
+}
+
+// description is what there is to say beyond the summary, and who may ask.
+func (rt route) description() string {
+	needs := rt.needs.String()
+	if needs == "" {
+		return rt.about
+	}
+	return strings.TrimSpace(rt.about + " Where sign-in is on, it needs " + needs + ".")
 }
 
 // contents is the same schema and example under each media type.
