@@ -196,7 +196,7 @@ func TestConfig(t *testing.T) {
 	_, err = r.SetConfig(ctx, a, catalog.Patch{Set: catalog.Config{Compatibility: "SIDEWARD"}})
 	wantErr(t, "SetConfig of a word", err, catalog.InvalidCompatibility)
 	_, err = r.SetConfig(ctx, a, catalog.Patch{Set: catalog.Config{CompatibilityPolicy: "LOGICAL"}})
-	wantErr(t, "SetConfig of a policy", err, catalog.InvalidCompatibility)
+	wantErr(t, "SetConfig of a policy", err, catalog.InvalidPolicy)
 	if old, err := r.DeleteConfig(ctx, a); err != nil || !*old.Normalize {
 		t.Errorf("DeleteConfig = %+v, %v", old, err)
 	}

@@ -189,8 +189,10 @@ type keys struct {
 	none    atomic.Bool   // there was none, and no change that was heard of may have made one since
 	changes atomic.Uint64 // that may have made one
 
-	mu    sync.Mutex
-	asked time.Time // guarded by mu; zero: never
+	failed atomic.Bool // the store did not answer when it was last asked; what was known before holds
+
+	mu    sync.Mutex // held while the store is asked
+	asked time.Time  // guarded by mu; zero: never
 }
 
 // TokensThere says whether a token was ever made, be it revoked or expired since: from then on somebody who does not
@@ -200,11 +202,27 @@ func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 	if k.there.Load() || k.none.Load() && r.current(ctx) {
 		return k.there.Load(), nil
 	}
+	if k.failed.Load() { // nobody waits for a store that is away: one asks beside the callers
+		if k.mu.TryLock() {
+			go func() {
+				defer k.mu.Unlock()
+				_ = r.askForTokens(context.Background()) // known already; the next caller learns what it brought
+			}()
+		}
+		return k.there.Load(), nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	err := r.askForTokens(ctx)
+	return k.there.Load(), err
+}
+
+// askForTokens asks the store whether there is a token, unless it was asked a moment ago. keys.mu is held.
+func (r *Registry) askForTokens(ctx context.Context) error {
+	k := &r.keys
 	known := !k.asked.IsZero()
-	if k.there.Load() || known && time.Since(k.asked) < askEvery && k.none.Load() {
-		return k.there.Load(), nil
+	if k.there.Load() || known && time.Since(k.asked) < askEvery && (k.none.Load() || k.failed.Load()) {
+		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, askEvery)
 	defer cancel()
@@ -212,8 +230,10 @@ func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 	some, err := r.store.ListTokens(asking, "", 1)
 	switch {
 	case err != nil && !known:
-		return false, err
-	case err != nil: // what was known holds
+		return err
+	case err != nil && ctx.Err() != nil: // the caller went, and nothing was learnt
+		return nil
+	case err != nil:
 	case len(some) > 0:
 		k.there.Store(true)
 	default:
@@ -222,8 +242,9 @@ func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 			k.none.Store(false)
 		}
 	}
+	k.failed.Store(err != nil)
 	k.asked = time.Now()
-	return k.there.Load(), nil
+	return nil
 }
 
 // tokensChanged forgets what may have changed.

@@ -220,7 +220,7 @@ func TestLimitError(t *testing.T) {
 		names[i] = fmt.Sprintf("%q", strconv.FormatInt(int64(i), 36))
 	}
 	text := `{"properties":{"a":{"required":[` + strings.Join(names, ",") + `]}}}`
-	v, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{})
+	v, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{EnumValues: compat.MaxNodes + 1, ProgramBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func TestGateAsksTheRegistry(t *testing.T) {
 		w.WriteHeader(res.StatusCode)
 		_, _ = io.Copy(w, res.Body)
 	}))
-	who, err := newCallers(counting.URL)
+	who, err := newCallers(counting.URL, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestGateAsksTheRegistry(t *testing.T) {
 	if _, err := who.identify(request); err == nil || !strings.Contains(err.Error(), "cannot be asked") {
 		t.Errorf("while the registry is away: %v", err)
 	}
-	open, err := newCallers(httptestRegistry(t))
+	open, err := newCallers(httptestRegistry(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -21,14 +24,17 @@ const (
 	callerKept    = time.Minute
 	callerRefused = 5 * time.Second // where it said no
 	maxCallers    = 10_000
+	callerGrace   = 5 * time.Minute // how long it holds beyond that while the registry is away
 	callerTimeout = 5 * time.Second
 	maxCallerSize = 1 << 20
 )
 
 // callers asks the registry who sends a request over HTTP and which topics that user may produce to: the gate keeps no
-// users. Where nobody signs in at the registry, everybody may. Safe for concurrent use.
+// users. Where nobody signs in at the registry, everybody may; that is remembered in the cache folder, so that a gate that
+// starts while such a registry is away does its work. Safe for concurrent use.
 type callers struct {
 	registry *remote
+	open     string // file that is there while nobody has to sign in; "" = nothing is remembered
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]*caller // by the Authorization header; guarded by mu
@@ -38,16 +44,24 @@ type callers struct {
 type caller struct {
 	proxy.Identity
 	err   error // nil: the registry knows who it is
+	said  time.Time
 	until time.Time
+	// everything: nobody has to sign in.
+	everything bool
 }
 
-func newCallers(registry string) (*callers, error) {
+func newCallers(registry, cacheDir string) (*callers, error) {
 	at, err := newRemote("registry", registry)
 	if err != nil {
 		return nil, err
 	}
 	at.http.Timeout = callerTimeout
-	return &callers{registry: at, known: map[[sha256.Size]byte]*caller{}}, nil
+	c := &callers{registry: at, known: map[[sha256.Size]byte]*caller{}}
+	if cacheDir != "" {
+		sum := sha256.Sum256([]byte(at.base))
+		c.open = filepath.Join(cacheDir, hex.EncodeToString(sum[:8])+".open")
+	}
+	return c, nil
 }
 
 // identify is proxy.Config.Authenticate.
@@ -58,10 +72,15 @@ func (c *callers) identify(r *http.Request) (proxy.Identity, error) {
 	who := c.known[sum]
 	c.mu.Unlock()
 	if who == nil || time.Now().After(who.until) {
-		var err error
-		if who, err = c.ask(r.Context(), r.Header.Values("Authorization")); err != nil {
-			return proxy.Identity{}, err
+		fresh, err := c.ask(r.Context(), r.Header.Values("Authorization"))
+		if err != nil {
+			if fresh = c.heldOver(who, sent == ""); fresh == nil {
+				return proxy.Identity{}, err
+			}
+		} else if sent == "" {
+			c.remember(fresh)
 		}
+		who = fresh
 		c.mu.Lock()
 		if len(c.known) >= maxCallers {
 			clear(c.known)
@@ -70,6 +89,34 @@ func (c *callers) identify(r *http.Request) (proxy.Identity, error) {
 		c.mu.Unlock()
 	}
 	return who.Identity, who.err
+}
+
+// heldOver is what was known of a caller before the registry went away, for a few seconds until it is asked again; nil if that
+// is nothing, or too long ago.
+func (c *callers) heldOver(was *caller, anonymous bool) *caller {
+	again := time.Now().Add(callerRefused)
+	switch {
+	case was != nil && (was.everything || time.Since(was.said) < callerGrace):
+		held := *was
+		held.until = again
+		return &held
+	case was == nil && anonymous && c.open != "":
+		if _, err := os.Stat(c.open); err == nil {
+			return &caller{until: again, everything: true}
+		}
+	}
+	return nil
+}
+
+// remember keeps whether those who do not sign in may do everything. A folder that cannot be written changes nothing now.
+func (c *callers) remember(anonymous *caller) {
+	switch {
+	case c.open == "":
+	case anonymous.everything:
+		_ = os.WriteFile(c.open, nil, 0o600)
+	default:
+		_ = os.Remove(c.open)
+	}
 }
 
 // ask asks the registry with the caller's own header. The error says that it could not be asked.
@@ -88,7 +135,7 @@ func (c *callers) ask(ctx context.Context, authorization []string) (*caller, err
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxCallerSize))
 	if res.StatusCode == http.StatusUnauthorized {
-		return &caller{err: errors.New("sign in as at the registry"), until: time.Now().Add(callerRefused)}, nil
+		return &caller{err: errors.New("sign in as at the registry"), said: time.Now(), until: time.Now().Add(callerRefused)}, nil
 	}
 	var me struct {
 		User   string `json:"user"`
@@ -99,7 +146,7 @@ func (c *callers) ask(ctx context.Context, authorization []string) (*caller, err
 	if err != nil || res.StatusCode != http.StatusOK || json.Unmarshal(text, &me) != nil {
 		return nil, fmt.Errorf("the registry does not say who you are: %w", proxy.ErrUnknownCaller)
 	}
-	who := &caller{until: time.Now().Add(callerKept)}
+	who := &caller{said: time.Now(), until: time.Now().Add(callerKept)}
 	if me.User != "anonymous" {
 		who.Principal = "User:" + me.User
 	}
@@ -108,6 +155,7 @@ func (c *callers) ask(ctx context.Context, authorization []string) (*caller, err
 		var role catalog.Role
 		if role.UnmarshalText([]byte(g.Role)) == nil && role >= catalog.Producer {
 			patterns = append(patterns, g.Topics)
+			who.everything = who.everything || me.User == "anonymous" && role == catalog.Admin && g.Topics == "*"
 		}
 	}
 	who.MayProduce = func(topic string) bool {

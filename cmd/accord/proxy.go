@@ -15,7 +15,7 @@ import (
 
 // proxyCommand runs the gate in front of Kafka.
 func proxyCommand(std streams) *cobra.Command {
-	var address, httpAddress, brokers, registry, advertise, cacheDir string
+	var address, httpAddress, brokers, registry, advertise, sni, cacheDir string
 	var nodes int
 	var maxStale days
 	var secure tlsFlags
@@ -37,7 +37,7 @@ instead of at the brokers; nothing else changes.`,
 				return err
 			}
 			defer kafka.Close()
-			who, err := newCallers(registry)
+			who, err := newCallers(registry, cacheDir)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ instead of at the brokers; nothing else changes.`,
 			server, err := proxy.New(proxy.Config{
 				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
 				Nodes: proxy.NodeRange{Count: int32(nodes)}, MaxStale: time.Duration(maxStale), Report: report, Log: log,
-				TLS: certificates, Authenticate: who.identify,
+				TLS: certificates, SNI: sni, Authenticate: who.identify,
 			})
 			if err != nil {
 				return exit(exitUsage, err)
@@ -87,6 +87,7 @@ instead of at the brokers; nothing else changes.`,
 	cmd.Flags().StringVar(&brokers, "brokers", "", "the cluster behind it: HOST:PORT,…")
 	cmd.Flags().StringVar(&registry, "registry", defaultRegistry, "URL of the registry")
 	cmd.Flags().StringVar(&advertise, "advertise", "", "host told to clients (default: where their connection arrived)")
+	cmd.Flags().StringVar(&sni, "sni", "", "with TLS: domain under which clients find bootstrap.DOMAIN and broker-N.DOMAIN, all on one port")
 	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "folder that keeps what the registry answered, for a start while it is away")
 	cmd.Flags().Var(&maxStale, "max-stale", "how old bindings may grow while the registry is away, such as 12h or 7d (default: however old)")
 	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
