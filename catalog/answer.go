@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // A Form prints answers for those who ask in it. What it returns is kept as it is and given to everybody else who asks
@@ -64,6 +65,9 @@ func (r *Registry) keepAnswer(era, lensed uint64, k answerKey, f *Form, a Answer
 	})
 }
 
+// lensPatience is how long a schema that is in memory waits for the store to say how its lenses stand.
+const lensPatience = 250 * time.Millisecond
+
 // SchemaAnswer answers about a schema by context and ID or by GUID, from memory if it was asked for before, also while
 // the store is away. SchemaNotFound.
 func (r *Registry) SchemaAnswer(ctx context.Context, k Key, f *Form) (Answer, error) {
@@ -76,15 +80,20 @@ func (r *Registry) SchemaAnswer(ctx context.Context, k Key, f *Form) (Answer, er
 		return seen, nil
 	}
 	era, lensed := r.hearing.now(), r.hearing.lensed()
-	stored, err := r.find(ctx, k, !ok)
-	if errors.Is(err, Unavailable) {
-		if ok {
-			return seen, nil
-		}
-		if s, seen := r.schemas.get(k); seen { // its lenses are not known: an answer for now, without a name
-			a, err := f.Schema(s, 0)
-			return Answer{Body: a.Body}, err
-		}
+	text, known := r.schemas.get(k)
+	asking, cancel := ctx, func() {}
+	if known && !ok {
+		asking, cancel = context.WithTimeout(ctx, lensPatience)
+	}
+	defer cancel()
+	stored, err := r.find(asking, k, !ok)
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case ok && errors.Is(err, Unavailable):
+		return seen, nil
+	case known && (errors.Is(err, Unavailable) || asking.Err() != nil): // its lenses are not known: an answer for now, without a name
+		a, err := f.Schema(text, 0)
+		return Answer{Body: a.Body}, err
 	}
 	if err != nil {
 		return Answer{}, err

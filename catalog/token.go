@@ -189,62 +189,81 @@ type keys struct {
 	none    atomic.Bool   // there was none, and no change that was heard of may have made one since
 	changes atomic.Uint64 // that may have made one
 
-	failed atomic.Bool // the store did not answer when it was last asked; what was known before holds
-
-	mu    sync.Mutex // held while the store is asked
-	asked time.Time  // guarded by mu; zero: never
+	mu     sync.Mutex
+	asking chan struct{} // guarded by mu, as all below: closed when the store has been asked; nil = nobody asks
+	asked  time.Time     // when last, be it in vain
+	known  bool          // the store has answered once
+	err    error         // of the last time
 }
 
+// tokensPatience is how long a caller waits for a store that is slow to say whether there are tokens, when there were none.
+const tokensPatience = 250 * time.Millisecond
+
 // TokensThere says whether a token was ever made, be it revoked or expired since: from then on somebody who does not
-// sign in is nobody. While the store does not answer, what was known before holds; the error says that nothing was.
+// sign in is nobody. While the store does not answer, what was known before holds, and nobody waits for longer than
+// tokensPatience; the error says that nothing was known.
 func (r *Registry) TokensThere(ctx context.Context) (bool, error) {
 	k := &r.keys
 	if k.there.Load() || k.none.Load() && r.current(ctx) {
 		return k.there.Load(), nil
 	}
-	if k.failed.Load() { // nobody waits for a store that is away: one asks beside the callers
-		if k.mu.TryLock() {
-			go func() {
-				defer k.mu.Unlock()
-				_ = r.askForTokens(context.Background()) // known already; the next caller learns what it brought
-			}()
+	k.mu.Lock()
+	known, asking := k.known, k.asking
+	if asking == nil {
+		if known && time.Since(k.asked) < askEvery && (k.none.Load() || k.err != nil) {
+			k.mu.Unlock()
+			return k.there.Load(), nil
 		}
-		return k.there.Load(), nil
+		asking = make(chan struct{})
+		k.asking = asking
+		go r.askForTokens(context.WithoutCancel(ctx))
+	}
+	k.mu.Unlock()
+	var patience <-chan time.Time
+	if known {
+		patience = time.After(tokensPatience)
+	}
+	select {
+	case <-asking:
+	case <-patience:
+	case <-ctx.Done():
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	err := r.askForTokens(ctx)
-	return k.there.Load(), err
+	switch {
+	case k.known:
+		return k.there.Load(), nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	default:
+		return false, k.err
+	}
 }
 
-// askForTokens asks the store whether there is a token, unless it was asked a moment ago. keys.mu is held.
-func (r *Registry) askForTokens(ctx context.Context) error {
+// askForTokens asks the store whether there is a token.
+func (r *Registry) askForTokens(ctx context.Context) {
 	k := &r.keys
-	known := !k.asked.IsZero()
-	if k.there.Load() || known && time.Since(k.asked) < askEvery && (k.none.Load() || k.failed.Load()) {
-		return nil
-	}
-	asking, cancel := context.WithTimeout(ctx, askEvery)
+	ctx, cancel := context.WithTimeout(ctx, askEvery)
 	defer cancel()
 	changes := k.changes.Load()
-	some, err := r.store.ListTokens(asking, "", 1)
+	some, err := r.store.ListTokens(ctx, "", 1)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
-	case err != nil && !known:
-		return err
-	case err != nil && ctx.Err() != nil: // the caller went, and nothing was learnt
-		return nil
-	case err != nil:
+	case err != nil: // what was known holds
 	case len(some) > 0:
+		k.known = true
 		k.there.Store(true)
 	default:
+		k.known = true
 		k.none.Store(true)
 		if k.changes.Load() != changes {
 			k.none.Store(false)
 		}
 	}
-	k.failed.Store(err != nil)
-	k.asked = time.Now()
-	return nil
+	k.err, k.asked = err, time.Now()
+	close(k.asking)
+	k.asking = nil
 }
 
 // tokensChanged forgets what may have changed.
