@@ -182,9 +182,12 @@ func expand(ctx context.Context, tx pgx.Tx, e catalog.Expand, page []catalog.Sub
 		at[page[i].Name] = &page[i]
 		contexts[i], names[i] = page[i].Context, page[i].Subject
 	}
-	const onPage = ` JOIN unnest($1::text[], $2::text[]) AS page (c, n) ON v.ctx = page.c AND v.subject = page.n `
+	// OFFSET 0 has each schema looked up by context and ID; without it a planner that has no statistics yet, of a table just
+	// filled, reads a whole context for each version.
+	const ofPage = ` FROM accord.versions v JOIN unnest($1::text[], $2::text[]) AS page (c, n) ON v.ctx = page.c AND v.subject = page.n
+		CROSS JOIN LATERAL (SELECT * FROM accord.schemas WHERE ctx = v.ctx AND id = v.id OFFSET 0) s `
 	each := func(columns, where string, f func(*catalog.Subject, catalog.Version)) error {
-		rows, err := tx.Query(ctx, "SELECT to_json(x) FROM (SELECT "+columns+fromVersions+onPage+where+" ORDER BY v.ctx, v.subject, v.number) x", contexts, names)
+		rows, err := tx.Query(ctx, "SELECT to_json(x) FROM (SELECT "+columns+ofPage+where+" ORDER BY v.ctx, v.subject, v.number) x", contexts, names)
 		if err != nil {
 			return err
 		}
