@@ -216,7 +216,8 @@ func (j *judge) partition(p *plan, part *producePartition, who producer, transac
 		err = errCRC
 	}
 	whole := transactional || b.transactional() || b.producerID >= 0 // no record can leave the batch: their sequence is counted
-	if err == nil && !t.undecided() && (p.policy == Mark || p.policy == Divert && !whole) {
+	milder := p.policy == Mark || p.policy == Divert && !whole
+	if err == nil && milder && !t.undecided() {
 		if p.policy == Mark {
 			instead, err = j.mark(part, &b, data, who, &t)
 		} else {
@@ -231,7 +232,12 @@ func (j *judge) partition(p *plan, part *producePartition, who producer, transac
 		no = &refusal{code: faultCode(err), message: "accord: " + err.Error()}
 	} else {
 		no = j.srv.refuse(who, part.topic, &t, int(b.records))
-		j.keep(p, part, &b, data, who, &t)
+		if milder { // undecided: nothing here is refused for good
+			no.code = Unavailable.code()
+		}
+		if no.code != Unavailable.code() { // else the producer tries again
+			j.keep(p, part, &b, data, who, &t)
+		}
 	}
 	if b.producerID >= 0 && (transactional || b.transactional()) && !kerr.IsRetriable(kerr.ErrorForCode(no.code)) {
 		j.srv.poison(b.producerID, b.producerEpoch)
@@ -241,13 +247,12 @@ func (j *judge) partition(p *plan, part *producePartition, who producer, transac
 
 // mark returns the batch with a header on each bad record.
 func (j *judge) mark(part *producePartition, b *batch, data []byte, who producer, t *tally) ([]byte, error) {
-	next := 0
+	bad := t.cursor()
 	instead, err := b.rewritten(data, j.srv.limits.MaxRecordHeaders, func(i int, _ *record) (bool, string, string) {
-		if next == len(t.bad) || t.bad[next].index != i {
-			return true, "", ""
+		if r := bad(i); r != nil {
+			return true, headerInvalid, r.mark()
 		}
-		next++
-		return true, headerInvalid, t.bad[next-1].mark()
+		return true, "", ""
 	})
 	if err != nil {
 		return nil, err
@@ -265,13 +270,9 @@ func (j *judge) divert(part *producePartition, b *batch, data []byte, who produc
 	}
 	var instead []byte
 	if err == nil {
-		next := 0
+		bad := t.cursor()
 		instead, err = b.rewritten(data, j.srv.limits.MaxRecordHeaders, func(i int, _ *record) (bool, string, string) {
-			if next == len(t.bad) || t.bad[next].index != i {
-				return true, "", ""
-			}
-			next++
-			return false, "", ""
+			return bad(i) == nil, "", ""
 		})
 	}
 	if err != nil {
@@ -290,9 +291,6 @@ func (j *judge) divert(part *producePartition, b *batch, data []byte, who produc
 
 // keep has a copy of what is refused put into quarantine, where the topic asks for it.
 func (j *judge) keep(p *plan, part *producePartition, b *batch, data []byte, who producer, t *tally) {
-	if t.undecided() {
-		return // the producer tries again
-	}
 	if p.policy == Divert {
 		j.srv.metrics.divertAsReject.Inc()
 		j.srv.quiet.info(part.topic+" divert", "a batch that must stay whole was refused where policy divert removes records",
@@ -392,7 +390,19 @@ type badRecord struct {
 	verdict
 }
 
-// undecided says whether a schema could not be asked for: no verdict on the batch then, unless another record is bad for sure.
+// cursor returns a function that finds the bad record of an index; it is asked for ascending indexes.
+func (t *tally) cursor() func(i int) *badRecord {
+	next := 0
+	return func(i int) *badRecord {
+		if next == len(t.bad) || t.bad[next].index != i {
+			return nil
+		}
+		next++
+		return &t.bad[next-1]
+	}
+}
+
+// undecided says whether some record's schema could not be asked for.
 func (t *tally) undecided() bool {
 	return slices.ContainsFunc(t.bad, func(b badRecord) bool { return b.reason == Unavailable })
 }

@@ -263,6 +263,23 @@ func TestQuarantineAway(t *testing.T) {
 	}
 }
 
+// TestUndecidedIsAskedAgain refuses nothing for good while one schema of a batch cannot be asked for.
+func TestUndecidedIsAskedAgain(t *testing.T) {
+	b := embedded(t)
+	for policy, want := range map[string]int16{"mark": kerr.NotEnoughReplicas.Code, "divert": kerr.NotEnoughReplicas.Code, "reject": kerr.InvalidRecord.Code} {
+		topic := b.topic(t, "undecided", 1)
+		source := bound(topic, `{"policy":"`+policy+`"}`)
+		_, addr := b.gate(t, proxy.Config{Schemas: source})
+		produceRaw(t, addr, produceRequest(9, -1, map[string][][]byte{topic: {encodeBatch(t, goodV2)}})) // the latest is at hand now
+		source.down.Store(true)
+		unknown := "\x00\x00\x00\x00\x01" + goodV1 // names version 1, which was not asked for yet
+		answer := produceRaw(t, addr, produceRequest(9, -1, map[string][][]byte{topic: {encodeBatch(t, badLines, unknown)}}))
+		if got := answer.Topics[0].Partitions[0].ErrorCode; got != want {
+			t.Errorf("%s: code %d, want %d", policy, got, want)
+		}
+	}
+}
+
 // TestObserve forwards at once and judges afterwards.
 func TestObserve(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b backend) {

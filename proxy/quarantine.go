@@ -261,11 +261,11 @@ func capture(topic string, partition int32, who producer, bad *badRecord, key, v
 
 // captureAll copies the bad records of a batch; data is its decompressed content.
 func (s *Server) captureAll(part *producePartition, b *batch, data []byte, who producer, t *tally) ([]captive, error) {
-	captives := make([]captive, 0, len(t.bad))
+	captives, bad := make([]captive, 0, len(t.bad)), t.cursor()
 	err := b.walk(data, s.limits.MaxRecordHeaders, func(i int, r *record) error {
-		if n := len(captives); n < len(t.bad) && t.bad[n].index == i {
+		if refused := bad(i); refused != nil {
 			at := time.UnixMilli(b.baseTimestamp + r.timestampDelta)
-			captives = append(captives, capture(part.topic, part.index, who, &t.bad[n], r.key, r.value, r.list(), at))
+			captives = append(captives, capture(part.topic, part.index, who, refused, r.key, r.value, r.list(), at))
 		}
 		return nil
 	})
