@@ -238,9 +238,10 @@ func TestQuarantineBesideReject(t *testing.T) {
 		if diff := cmp.Diff(map[string]string{"1": "minimum", "2": "required"}, indexes); diff != "" {
 			t.Errorf("quarantine by index and keyword (-want +got):\n%s", diff)
 		}
+		url := front(t, s)
+		eventually(t, "2", func() string { return metric(t, url, `accord_proxy_quarantine_total{result="written"}`) }) // readers may be faster than the answer
 		// The client sends the very same batch again: it is refused again, and nothing is added.
 		produceRaw(t, addr, produceRequest(9, -1, map[string][][]byte{topic: {batch}}))
-		url := front(t, s)
 		eventually(t, "2", func() string { return metric(t, url, `accord_proxy_quarantine_total{result="duplicate"}`) })
 		if got := metric(t, url, `accord_proxy_quarantine_total{result="written"}`); got != "2" {
 			t.Errorf("written = %s, want 2", got)
