@@ -125,7 +125,7 @@ func TestCheckFilesSaysWhomItHurts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.ReportPins(ctx, []catalog.Pin{{Group: "raw-group", Subject: "a", Version: 1}, {Group: "stranger", Client: "c1", Subject: "a", Version: 1}, {Group: "stranger", Client: "c2", Subject: "a", Version: 1}}); err != nil {
+	if err := r.ReportPins(ctx, []catalog.Pin{{Group: "raw-group", Subject: "a", Version: 1}, {Group: "stranger", Client: "c1", Subject: "a", Version: 1}, {Group: "stranger", Client: "c2", Subject: "a", Version: 1}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	renamed := file("a", `{"type":"object","properties":{"y":{"type":"string"}},"required":["y"],"additionalProperties":false}`)

@@ -42,6 +42,7 @@ const (
 	InvalidMode          Reason = "not a mode"
 	InvalidSubject       Reason = "not a subject name"
 	InvalidDocument      Reason = "invalid document" // Pointer, Detail
+	InvalidReport        Reason = "invalid report"   // Pointer, Detail
 	ReferenceNotFound    Reason = "reference not found"
 	ReadOnly             Reason = "mode is read-only"
 	NotImport            Reason = "mode is not import"

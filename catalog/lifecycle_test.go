@@ -16,7 +16,7 @@ func wrote(t *testing.T, r *catalog.Registry, seq int64, client string, name cat
 	err := r.ReportUsage(t.Context(), catalog.UsageReport{
 		Sender: catalog.Sender{Instance: "test", Seq: seq},
 		Seen:   []catalog.Usage{{Role: catalog.RoleWrite, ClientID: client, Topic: "t", Context: name.Context, Subject: name.Subject, Version: version, Records: 1, First: at, Last: at}},
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestRollBack(t *testing.T) {
 	if _, err := r.PutDocument(ctx, catalog.KindService, "payments", []byte(`{"apiVersion":"accord/v1","kind":"Service","name":"payments","consumerGroups":["pay"],"receives":[{"event":"a","version":3}]}`), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.ReportPins(ctx, []catalog.Pin{{Group: "pay", Subject: "a", Version: 2}, {Group: "pay", Subject: "a", Version: 9}, {Group: "x", Subject: "none", Version: 1}}); err != nil {
+	if err := r.ReportPins(ctx, []catalog.Pin{{Group: "pay", Subject: "a", Version: 2}, {Group: "pay", Subject: "a", Version: 9}, {Group: "x", Subject: "none", Version: 1}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if pins, err := r.Pins(ctx, catalog.Name{}, 0); err != nil || len(pins) != 1 || pins[0].Version != 2 || pins[0].First.IsZero() {

@@ -8,9 +8,10 @@ import (
 
 // metrics is what a Registry counts.
 type metrics struct {
-	conflicts, hits, misses, dropped prometheus.Counter
-	judging                          prometheus.Histogram
-	all                              []prometheus.Collector
+	conflicts, hits, misses prometheus.Counter
+	dropped                 *prometheus.CounterVec // by reason
+	judging                 prometheus.Histogram
+	all                     []prometheus.Collector
 }
 
 func newMetrics(r *Registry) *metrics {
@@ -21,11 +22,17 @@ func newMetrics(r *Registry) *metrics {
 		conflicts: counter("conflicts_total", "Registrations that were judged again because something changed in between."),
 		hits:      counter("cache_hits_total", "Subjects and schemas that were read from memory."),
 		misses:    counter("cache_misses_total", "Subjects and schemas that were read from the store."),
-		dropped:   counter("report_rows_dropped_total", "Rows of reports about subjects or versions that are not there."),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "accord_catalog_report_rows_dropped_total",
+			Help: "Rows of reports that were left out: about subjects or versions that are not there (missing), that the sender may not read (forbidden), or that cannot be counted (malformed).",
+		}, []string{"reason"}),
 		judging: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "accord_catalog_judge_seconds", Help: "Time to judge one registration.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
 		}),
+	}
+	for _, reason := range []string{droppedMissing, droppedForbidden, droppedMalformed} {
+		m.dropped.WithLabelValues(reason)
 	}
 	lag := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "accord_catalog_revision_lag", Help: "Revisions heard of that the caches do not follow yet.",

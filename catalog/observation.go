@@ -51,6 +51,7 @@ type Usage struct {
 	ID        int       `json:"id,omitempty"`
 	Records   int64     `json:"records"`
 	Bytes     int64     `json:"bytes,omitempty"`
+	By        string    `json:"by,omitempty"` // who reported it; what a report itself says of this is not believed
 	First     time.Time `json:"first,omitzero"`
 	Last      time.Time `json:"last,omitzero"`
 }
@@ -86,7 +87,8 @@ type Rejection struct {
 	ClientID   string    `json:"client_id,omitempty"`
 	Principal  string    `json:"principal,omitempty"`
 	Records    int64     `json:"records"`
-	Collateral int64     `json:"collateral"` // good records that shared a refused batch
+	Collateral int64     `json:"collateral"`   // good records that shared a refused batch
+	By         string    `json:"by,omitempty"` // who reported it, as in Usage
 	First      time.Time `json:"first,omitzero"`
 	Last       time.Time `json:"last,omitzero"`
 }
@@ -100,8 +102,8 @@ type Sample struct {
 
 // RejectionGroup is what is known about one reason: its counts over all clients, and the newest samples.
 type RejectionGroup struct {
-	Rejection                   // ClientID and Principal are those seen last
-	Clients   []Rejection       `json:"clients"` // the same by client, newest first
+	Rejection                   // ClientID, Principal and By are those seen last
+	Clients   []Rejection       `json:"clients"` // the same by client and reporter, newest first
 	Samples   []json.RawMessage `json:"samples"` // newest first, at most MaxSamples
 }
 

@@ -27,36 +27,18 @@ type Pin struct {
 }
 
 // ReportPins notes what decoders say about themselves, at the time of now; they say it again while they live. Rows
-// about versions that are not there are left out and counted. TooMany over MaxReportRows.
-func (r *Registry) ReportPins(ctx context.Context, pins []Pin) error {
-	if len(pins) > MaxReportRows {
-		return &Error{Reason: TooMany, Detail: "MaxReportRows"}
-	}
+// about versions that are not there, or that may (nil: every subject) does not cover, are left out and counted. TooMany
+// over MaxReportRows.
+func (r *Registry) ReportPins(ctx context.Context, pins []Pin, may func(Name) bool) error {
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	var kept []Pin
-	subjects := map[Name]*Subject{}
-	for _, p := range pins {
-		name := Name{Context: p.Context, Subject: p.Subject}
-		s := subjects[name]
-		if s == nil {
-			var err error
-			if s, err = r.subject(ctx, name); err != nil {
-				return err
-			}
-			subjects[name] = s
-		}
-		if s.at(p.Version, WithDeleted) == nil || p.Version <= 0 {
-			r.metrics.dropped.Inc()
-			continue
-		}
-		p.Group, p.Client = shortened(p.Group), shortened(p.Client)
-		p.By, p.First, p.Last = AuthorOf(ctx).By, now, now
-		kept = append(kept, p)
+	kept, err := reportable(ctx, r, pins, may, func(p *Pin) about {
+		p.Group, p.Client, p.First, p.Last = shortened(p.Group), shortened(p.Client), now, now
+		return about{reported(&p.Context, &p.Subject), p.Version, p.Subject == "" || p.Version <= 0, &p.By}
+	})
+	if err != nil || len(kept) == 0 {
+		return err
 	}
 	slices.SortFunc(kept, comparePins) // so that two reports take the database's rows in one order
-	if len(kept) == 0 {
-		return nil
-	}
 	return r.store.AddPins(ctx, kept)
 }
 

@@ -134,12 +134,12 @@ func observe(t testing.TB, registry *catalog.Registry) {
 	if err := registry.ReportUsage(ctx, catalog.UsageReport{Sender: catalog.Sender{Instance: "test", Seq: 1}, Seen: []catalog.Usage{
 		{Role: catalog.RoleWrite, Principal: "User:orders", Topic: "orders.events", Subject: "orders.OrderPlaced", Version: 3, Records: 1234, First: now, Last: now},
 		{Role: catalog.RoleRead, Group: "etl-old", Topic: "orders.events", Subject: "orders.OrderPlaced", Version: 1, Records: 7, First: now, Last: now},
-	}}); err != nil {
+	}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := registry.ReportRejections(ctx, catalog.RejectionReport{Sender: catalog.Sender{Instance: "test", Seq: 1}, Rejected: []catalog.Rejection{
 		{ID: "r1", Subject: "orders.OrderPlaced", Version: 3, Topic: "orders.events", Address: "/lines/*/sku", Keyword: "minLength", Reason: "length must be >= 1, but got 0", ClientID: "legacy", Records: 5, First: now, Last: now},
-	}, Samples: []catalog.Sample{{ID: "r1", Event: json.RawMessage(`{"lines":[{"sku":""}]}`), At: now}}}); err != nil {
+	}, Samples: []catalog.Sample{{ID: "r1", Event: json.RawMessage(`{"lines":[{"sku":""}]}`), At: now}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -484,7 +484,7 @@ func TestAnObservationIsSeenAtOnce(t *testing.T) {
 	}
 	if err := registry.ReportUsage(t.Context(), catalog.UsageReport{Sender: catalog.Sender{Instance: "test", Seq: 1}, Seen: []catalog.Usage{
 		{Role: catalog.RoleWrite, Principal: "User:ANONYMOUS", ClientID: "legacy-shop", Subject: "seen.Event", Version: 1, Records: 1, First: now, Last: now},
-	}}); err != nil {
+	}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	a := get(t, page, "If-None-Match", tag)

@@ -22,6 +22,9 @@ func (s *Store) report(ctx context.Context, route string, from catalog.Sender, f
 			return err
 		}
 		var batch pgx.Batch
+		if from.Seq == 1 { // one more process to remember
+			batch.Queue("DELETE FROM accord.senders WHERE ctid IN (SELECT ctid FROM accord.senders ORDER BY at DESC OFFSET $1)", catalog.MaxSenders)
+		}
 		fill(&batch)
 		return tx.SendBatch(ctx, &batch).Close()
 	}))
@@ -31,23 +34,23 @@ func (s *Store) report(ctx context.Context, route string, from catalog.Sender, f
 func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	return s.report(ctx, "usage", r.Sender, func(b *pgx.Batch) {
 		for _, u := range r.Seen {
-			b.Queue(`INSERT INTO accord.usage AS u VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-				ON CONFLICT (ctx, subject, role, service, client, principal, topic, grp, number, id) DO UPDATE SET
+			b.Queue(`INSERT INTO accord.usage AS u (`+usageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+				ON CONFLICT (ctx, subject, role, service, client, principal, topic, grp, number, id, author) DO UPDATE SET
 					records = u.records + excluded.records, bytes = u.bytes + excluded.bytes,
 					first = least(u.first, excluded.first), last = greatest(u.last, excluded.last)`,
 				clean(u.Role), clean(u.Service), clean(u.ClientID), clean(u.Principal), clean(u.Topic), clean(u.Group), clean(u.Context), clean(u.Subject),
-				u.Version, u.ID, u.Records, u.Bytes, micros(u.First), micros(u.Last))
+				u.Version, u.ID, clean(u.By), u.Records, u.Bytes, micros(u.First), micros(u.Last))
 		}
 		b.Queue("DELETE FROM accord.usage WHERE ctid IN (SELECT ctid FROM accord.usage ORDER BY last DESC OFFSET $1)", catalog.MaxUsageRows)
 	})
 }
 
-const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last`
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last`
 
 // scanUsage reads the columns above.
 func scanUsage(row pgx.CollectableRow) (u catalog.Usage, err error) {
 	var first, last int64
-	err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
+	err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last)
 	u.First, u.Last = moment(first), moment(last)
 	return u, err
 }
@@ -60,7 +63,7 @@ func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) ([]cata
 		limit = catalog.MaxPage
 	}
 	rows, err := s.pool.Query(ctx, `SELECT `+usageColumns+`
-		FROM accord.usage WHERE ($1 = '' AND $2 = '') OR (ctx = $1 AND subject = $2) ORDER BY last DESC, role, service, client, grp, number, id LIMIT $3`,
+		FROM accord.usage WHERE ($1 = '' AND $2 = '') OR (ctx = $1 AND subject = $2) ORDER BY last DESC, role, service, client, grp, number, id, author LIMIT $3`,
 		name.Context, name.Subject, limit)
 	if err != nil {
 		return nil, wrap(ctx, "read usage", err)
@@ -73,12 +76,13 @@ func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) ([]cata
 func (s *Store) AddRejections(ctx context.Context, r catalog.RejectionReport) error {
 	return s.report(ctx, "rejections", r.Sender, func(b *pgx.Batch) {
 		for _, x := range r.Rejected {
-			b.Queue(`INSERT INTO accord.rejections AS x VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-				ON CONFLICT (group_id, topic, client, principal) DO UPDATE SET
+			b.Queue(`INSERT INTO accord.rejections AS x (group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, author, records, collateral, first, last)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+				ON CONFLICT (group_id, topic, client, principal, author) DO UPDATE SET
 					records = x.records + excluded.records, collateral = x.collateral + excluded.collateral,
 					reason = excluded.reason, first = least(x.first, excluded.first), last = greatest(x.last, excluded.last)`,
 				clean(x.ID), clean(x.ClientID), clean(x.Principal), clean(x.Context), clean(x.Subject), x.Version, clean(x.Topic), clean(x.Address),
-				clean(x.Keyword), clean(x.Reason), x.Records, x.Collateral, micros(x.First), micros(x.Last))
+				clean(x.Keyword), clean(x.Reason), clean(x.By), x.Records, x.Collateral, micros(x.First), micros(x.Last))
 		}
 		for _, sample := range r.Samples {
 			id := clean(sample.ID)
@@ -96,19 +100,19 @@ func (s *Store) Rejections(ctx context.Context, q catalog.RejectionQuery) (group
 		q.Limit = catalog.MaxPage
 	}
 	err = s.view(ctx, "read rejections", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, records, collateral, first, last FROM accord.rejections
+		rows, err := tx.Query(ctx, `SELECT group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, author, records, collateral, first, last FROM accord.rejections
 			WHERE group_id IN (
 				SELECT group_id FROM accord.rejections
 				WHERE ($1 = '' OR group_id = $1) AND ($2 = '' AND $3 = '' OR ctx = $2 AND subject = $3) AND ($4 = '' OR topic = $4)
 				GROUP BY group_id HAVING max(last) >= $5 ORDER BY max(last) DESC, group_id LIMIT $6)
-			ORDER BY last DESC, group_id, client, principal`,
+			ORDER BY last DESC, group_id, client, principal, author`,
 			q.ID, q.Name.Context, q.Name.Subject, q.Topic, micros(q.Since), q.Limit)
 		if err != nil {
 			return err
 		}
 		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x catalog.Rejection, err error) {
 			var first, last int64
-			err = row.Scan(&x.ID, &x.ClientID, &x.Principal, &x.Context, &x.Subject, &x.Version, &x.Topic, &x.Address, &x.Keyword, &x.Reason, &x.Records, &x.Collateral, &first, &last)
+			err = row.Scan(&x.ID, &x.ClientID, &x.Principal, &x.Context, &x.Subject, &x.Version, &x.Topic, &x.Address, &x.Keyword, &x.Reason, &x.By, &x.Records, &x.Collateral, &first, &last)
 			x.First, x.Last = moment(first), moment(last)
 			return x, err
 		})

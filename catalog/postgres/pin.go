@@ -15,8 +15,8 @@ func (s *Store) AddPins(ctx context.Context, pins []catalog.Pin) error {
 		var batch pgx.Batch
 		for _, p := range pins {
 			batch.Queue(`INSERT INTO accord.pins AS p VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-				ON CONFLICT (ctx, subject, grp, client, number) DO UPDATE SET author = excluded.author, last = greatest(p.last, excluded.last)`,
-				clean(p.Context), clean(p.Subject), clean(p.Group), clean(p.Client), p.Version, p.By, micros(p.First), micros(p.Last))
+				ON CONFLICT (ctx, subject, grp, client, number, author) DO UPDATE SET last = greatest(p.last, excluded.last)`,
+				clean(p.Context), clean(p.Subject), clean(p.Group), clean(p.Client), p.Version, clean(p.By), micros(p.First), micros(p.Last))
 		}
 		batch.Queue("DELETE FROM accord.pins WHERE ctid IN (SELECT ctid FROM accord.pins ORDER BY last DESC OFFSET $1)", catalog.MaxPins)
 		return tx.SendBatch(ctx, &batch).Close()
@@ -31,7 +31,7 @@ func (s *Store) Pins(ctx context.Context, name catalog.Name, limit int) ([]catal
 		limit = catalog.MaxPage
 	}
 	rows, err := s.pool.Query(ctx, `SELECT ctx, subject, grp, client, number, author, first, last FROM accord.pins
-		WHERE ($1 = '' AND $2 = '') OR (ctx = $1 AND subject = $2) ORDER BY last DESC, ctx, subject, grp COLLATE "C", client COLLATE "C", number LIMIT $3`,
+		WHERE ($1 = '' AND $2 = '') OR (ctx = $1 AND subject = $2) ORDER BY last DESC, ctx, subject, grp COLLATE "C", client COLLATE "C", number, author COLLATE "C" LIMIT $3`,
 		name.Context, name.Subject, limit)
 	if err != nil {
 		return nil, wrap(ctx, "read pins", err)

@@ -217,7 +217,7 @@ func expand(ctx context.Context, tx pgx.Tx, e catalog.Expand, page []catalog.Sub
 	}
 	if e&catalog.ExpandUsage != 0 {
 		rows, err := tx.Query(ctx, `SELECT `+usageColumns+` FROM (
-				SELECT u.*, row_number() OVER (PARTITION BY ctx, subject ORDER BY last DESC, role, service, client, grp, number, id) AS n
+				SELECT u.*, row_number() OVER (PARTITION BY ctx, subject ORDER BY last DESC, role, service, client, grp, number, id, author) AS n
 				FROM accord.usage u JOIN unnest($1::text[], $2::text[]) AS page (c, n) ON u.ctx = page.c AND u.subject = page.n
 			) x WHERE n <= $3 ORDER BY ctx, subject, n`, contexts, names, catalog.MaxSubjectUsage)
 		if err != nil {

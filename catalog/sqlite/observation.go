@@ -16,6 +16,11 @@ func (t *tx) fresh(route string, r catalog.Sender) (bool, error) {
 	if r.Seq <= seq {
 		return false, nil
 	}
+	if seq == 0 { // one more
+		if err := t.exec("DELETE FROM senders WHERE (route, instance) IN (SELECT route, instance FROM senders ORDER BY at DESC LIMIT -1 OFFSET ?)", catalog.MaxSenders-1); err != nil {
+			return false, err
+		}
+	}
 	return true, t.exec("INSERT INTO senders (route, instance, seq, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at",
 		route, r.Instance, r.Seq, micros(t.now))
 }
@@ -27,11 +32,11 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 			return err
 		}
 		for _, u := range r.Seen {
-			if err := t.exec(`INSERT INTO usage (role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			if err := t.exec(`INSERT INTO usage (role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes,
 					first = min(first, excluded.first), last = max(last, excluded.last)`,
-				u.Role, u.Service, u.ClientID, u.Principal, u.Topic, u.Group, u.Context, u.Subject, u.Version, u.ID, u.Records, u.Bytes, micros(u.First), micros(u.Last)); err != nil {
+				u.Role, u.Service, u.ClientID, u.Principal, u.Topic, u.Group, u.Context, u.Subject, u.Version, u.ID, u.By, u.Records, u.Bytes, micros(u.First), micros(u.Last)); err != nil {
 				return err
 			}
 		}
@@ -39,12 +44,12 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	})
 }
 
-const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, records, bytes, first, last`
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last`
 
 // scanUsage reads the columns above.
 func scanUsage(scan func(...any) error) (u catalog.Usage, err error) {
 	var first, last int64
-	err = scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.Records, &u.Bytes, &first, &last)
+	err = scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last)
 	u.First, u.Last = moment(first), moment(last)
 	return u, err
 }
@@ -56,7 +61,7 @@ func (s *Store) Usage(ctx context.Context, name catalog.Name, limit int) (seen [
 	}
 	err = s.reading(ctx, "read usage", func(t *tx) error {
 		return t.rows(`SELECT `+usageColumns+`
-			FROM usage WHERE (?1 = '' AND ?2 = '') OR (ctx = ?1 AND subject = ?2) ORDER BY last DESC, role, service, client, grp, number, id LIMIT ?3`,
+			FROM usage WHERE (?1 = '' AND ?2 = '') OR (ctx = ?1 AND subject = ?2) ORDER BY last DESC, role, service, client, grp, number, id, author LIMIT ?3`,
 			[]any{name.Context, name.Subject, limit}, func(scan func(...any) error) error {
 				u, err := scanUsage(scan)
 				seen = append(seen, u)
@@ -73,11 +78,11 @@ func (s *Store) AddRejections(ctx context.Context, r catalog.RejectionReport) er
 			return err
 		}
 		for _, x := range r.Rejected {
-			if err := t.exec(`INSERT INTO rejections (group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, records, collateral, first, last)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			if err := t.exec(`INSERT INTO rejections (group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, author, records, collateral, first, last)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET records = records + excluded.records, collateral = collateral + excluded.collateral,
 					reason = excluded.reason, first = min(first, excluded.first), last = max(last, excluded.last)`,
-				x.ID, x.ClientID, x.Principal, x.Context, x.Subject, x.Version, x.Topic, x.Address, x.Keyword, x.Reason, x.Records, x.Collateral, micros(x.First), micros(x.Last)); err != nil {
+				x.ID, x.ClientID, x.Principal, x.Context, x.Subject, x.Version, x.Topic, x.Address, x.Keyword, x.Reason, x.By, x.Records, x.Collateral, micros(x.First), micros(x.Last)); err != nil {
 				return err
 			}
 		}
@@ -103,16 +108,16 @@ func (s *Store) Rejections(ctx context.Context, q catalog.RejectionQuery) (group
 	}
 	err = s.reading(ctx, "read rejections", func(t *tx) error {
 		rows := []catalog.Rejection{}
-		err := t.rows(`SELECT group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, records, collateral, first, last FROM rejections
+		err := t.rows(`SELECT group_id, client, principal, ctx, subject, number, topic, address, keyword, reason, author, records, collateral, first, last FROM rejections
 			WHERE group_id IN (
 				SELECT group_id FROM rejections
 				WHERE (?1 = '' OR group_id = ?1) AND (?2 = '' AND ?3 = '' OR ctx = ?2 AND subject = ?3) AND (?4 = '' OR topic = ?4)
 				GROUP BY group_id HAVING max(last) >= ?5 ORDER BY max(last) DESC, group_id LIMIT ?6)
-			ORDER BY last DESC, group_id, client, principal`,
+			ORDER BY last DESC, group_id, client, principal, author`,
 			[]any{q.ID, q.Name.Context, q.Name.Subject, q.Topic, micros(q.Since), q.Limit}, func(scan func(...any) error) error {
 				var x catalog.Rejection
 				var first, last int64
-				err := scan(&x.ID, &x.ClientID, &x.Principal, &x.Context, &x.Subject, &x.Version, &x.Topic, &x.Address, &x.Keyword, &x.Reason, &x.Records, &x.Collateral, &first, &last)
+				err := scan(&x.ID, &x.ClientID, &x.Principal, &x.Context, &x.Subject, &x.Version, &x.Topic, &x.Address, &x.Keyword, &x.Reason, &x.By, &x.Records, &x.Collateral, &first, &last)
 				x.First, x.Last = moment(first), moment(last)
 				rows = append(rows, x)
 				return err

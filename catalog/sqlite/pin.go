@@ -11,7 +11,7 @@ func (s *Store) AddPins(ctx context.Context, pins []catalog.Pin) error {
 	return s.writing(ctx, "add pins", func(t *tx) error {
 		for _, p := range pins {
 			if err := t.exec(`INSERT INTO pins (ctx, subject, grp, client, number, author, first, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET author = excluded.author, last = max(last, excluded.last)`,
+				ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`,
 				p.Context, p.Subject, p.Group, p.Client, p.Version, p.By, micros(p.First), micros(p.Last)); err != nil {
 				return err
 			}
@@ -27,7 +27,7 @@ func (s *Store) Pins(ctx context.Context, name catalog.Name, limit int) (pins []
 	}
 	err = s.reading(ctx, "read pins", func(t *tx) error {
 		return t.rows(`SELECT ctx, subject, grp, client, number, author, first, last FROM pins
-			WHERE (?1 = '' AND ?2 = '') OR (ctx = ?1 AND subject = ?2) ORDER BY last DESC, ctx, subject, grp, client, number LIMIT ?3`,
+			WHERE (?1 = '' AND ?2 = '') OR (ctx = ?1 AND subject = ?2) ORDER BY last DESC, ctx, subject, grp, client, number, author LIMIT ?3`,
 			[]any{name.Context, name.Subject, limit}, func(scan func(...any) error) error {
 				var p catalog.Pin
 				var first, last int64

@@ -197,7 +197,7 @@ func (t *tx) expand(e catalog.Expand, at map[catalog.Name]*catalog.Subject, onPa
 	}
 	if e&catalog.ExpandUsage != 0 {
 		err := t.rows(page+`SELECT `+usageColumns+` FROM (
-				SELECT u.*, row_number() OVER (PARTITION BY ctx, subject ORDER BY last DESC, role, service, client, grp, number, id) AS n
+				SELECT u.*, row_number() OVER (PARTITION BY ctx, subject ORDER BY last DESC, role, service, client, grp, number, id, author) AS n
 				FROM usage u JOIN page ON u.ctx = page.c AND u.subject = page.n
 			) WHERE n <= ? ORDER BY ctx, subject, n`, []any{onPage, catalog.MaxSubjectUsage}, func(scan func(...any) error) error {
 			u, err := scanUsage(scan)

@@ -176,7 +176,9 @@ func testUsage(t *testing.T, s catalog.Store) {
 	u := catalog.Usage{Role: catalog.RoleWrite, Service: "orders", ClientID: "c", Topic: "t", Subject: "a", Version: 1, ID: 1, Records: 2, Bytes: 10, First: start, Last: start.Add(time.Minute)}
 	read := catalog.Usage{Role: catalog.RoleRead, Group: "g", Subject: "a", Version: 1, Records: 1, First: start, Last: start}
 	other := catalog.Usage{Role: catalog.RoleRead, Group: "g", Context: ".x", Subject: "a", Version: 1, Records: 1, First: start, Last: start}
-	first := catalog.UsageReport{Sender: catalog.Sender{Instance: "p", Seq: 1}, Seen: []catalog.Usage{u, read, other}}
+	told := read // the same by another: counted apart
+	told.By, told.Records = "ada", 4
+	first := catalog.UsageReport{Sender: catalog.Sender{Instance: "p", Seq: 1}, Seen: []catalog.Usage{u, read, other, told}}
 	later := u
 	later.Records, later.First, later.Last = 3, start.Add(time.Hour), start.Add(2*time.Hour)
 	second := catalog.UsageReport{Sender: catalog.Sender{Instance: "p", Seq: 2}, Seen: []catalog.Usage{later}}
@@ -188,13 +190,13 @@ func testUsage(t *testing.T, s catalog.Store) {
 	got, err := s.Usage(ctx, name("a"), 0)
 	sum := u
 	sum.Records, sum.Bytes, sum.Last = 5, 20, later.Last
-	if diff := cmp.Diff([]catalog.Usage{sum, read}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]catalog.Usage{sum, read, told}, got); err != nil || diff != "" {
 		t.Errorf("Usage = %v (-want +got):\n%s", err, diff)
 	}
 	if all, err := s.Usage(ctx, catalog.Name{}, 2); err != nil || len(all) != 2 || all[0].Records != 5 {
 		t.Errorf("Usage of all, two rows = %+v, %v", all, err)
 	}
-	if all, err := s.Usage(ctx, catalog.Name{}, 0); err != nil || len(all) != 3 {
+	if all, err := s.Usage(ctx, catalog.Name{}, 0); err != nil || len(all) != 4 {
 		t.Errorf("Usage of all = %+v, %v", all, err)
 	}
 	if rev, err := s.Revision(ctx); err != nil || rev != 0 {
@@ -210,7 +212,9 @@ func testRejections(t *testing.T, s catalog.Store) {
 	x2.ClientID, x2.Records, x2.Last = "c2", 1, start.Add(time.Hour)
 	y := x
 	y.ID, y.Subject, y.Topic, y.Last = "r2", "b", "u", start.Add(time.Minute)
-	r := catalog.RejectionReport{Sender: catalog.Sender{Instance: "p", Seq: 1}, Rejected: []catalog.Rejection{x, x2, y}}
+	told := x // the same by another: counted apart
+	told.By, told.Records, told.Collateral = "ada", 1, 0
+	r := catalog.RejectionReport{Sender: catalog.Sender{Instance: "p", Seq: 1}, Rejected: []catalog.Rejection{x, x2, y, told}}
 	for i := range catalog.MaxSamples + 2 {
 		r.Samples = append(r.Samples, catalog.Sample{ID: "r1", Event: json.RawMessage(fmt.Sprintf(`{"i":%d}`, i)), At: start})
 	}
@@ -224,8 +228,8 @@ func testRejections(t *testing.T, s catalog.Store) {
 		t.Fatalf("Rejections = %+v, %v, want two groups", got, err)
 	}
 	sum := x2
-	sum.Records, sum.Collateral = 3, 10
-	want := catalog.RejectionGroup{Rejection: sum, Clients: []catalog.Rejection{x2, x}}
+	sum.Records, sum.Collateral = 4, 10
+	want := catalog.RejectionGroup{Rejection: sum, Clients: []catalog.Rejection{x2, x, told}}
 	for i := range catalog.MaxSamples {
 		want.Samples = append(want.Samples, json.RawMessage(fmt.Sprintf(`{"i":%d}`, catalog.MaxSamples+1-i)))
 	}
@@ -244,7 +248,7 @@ func testRejections(t *testing.T, s catalog.Store) {
 	if got, err := s.Rejections(ctx, catalog.RejectionQuery{Since: start.Add(30 * time.Minute)}); err != nil || len(got) != 1 || got[0].ID != "r1" {
 		t.Errorf("Rejections since = %+v, %v, want r1", got, err)
 	}
-	if got, err := s.Rejections(ctx, catalog.RejectionQuery{Limit: 1}); err != nil || len(got) != 1 || len(got[0].Clients) != 2 {
-		t.Errorf("Rejections, one = %+v, %v, want one group with both clients", got, err)
+	if got, err := s.Rejections(ctx, catalog.RejectionQuery{Limit: 1}); err != nil || len(got) != 1 || len(got[0].Clients) != 3 {
+		t.Errorf("Rejections, one = %+v, %v, want one group with all its rows", got, err)
 	}
 }

@@ -16,8 +16,10 @@ func testPins(t *testing.T, s catalog.Store) {
 	}
 	elsewhere := pin("g", "c", 1, start)
 	elsewhere.Context = ".x"
+	told := pin("g", "d", 2, start) // the same by another: a row of its own
+	told.By = "bob"
 	later := pin("g", "c", 1, start.Add(time.Hour))
-	for _, pins := range [][]catalog.Pin{{pin("g", "c", 1, start), pin("g", "d", 2, start.Add(time.Minute)), elsewhere}, {later}, {pin("g", "c", 1, start)}, nil} {
+	for _, pins := range [][]catalog.Pin{{pin("g", "c", 1, start), pin("g", "d", 2, start.Add(time.Minute)), elsewhere, told}, {later}, {pin("g", "c", 1, start)}, nil} {
 		if err := s.AddPins(ctx, pins); err != nil {
 			t.Fatal(err)
 		}
@@ -25,10 +27,10 @@ func testPins(t *testing.T, s catalog.Store) {
 	first := later
 	first.First = start
 	got, err := s.Pins(ctx, name("a"), 0)
-	if diff := cmp.Diff([]catalog.Pin{first, pin("g", "d", 2, start.Add(time.Minute))}, got); err != nil || diff != "" {
+	if diff := cmp.Diff([]catalog.Pin{first, pin("g", "d", 2, start.Add(time.Minute)), told}, got); err != nil || diff != "" {
 		t.Errorf("Pins = %v (-want +got):\n%s", err, diff)
 	}
-	if all, err := s.Pins(ctx, catalog.Name{}, 0); err != nil || len(all) != 3 {
+	if all, err := s.Pins(ctx, catalog.Name{}, 0); err != nil || len(all) != 4 {
 		t.Errorf("Pins of all = %+v, %v", all, err)
 	}
 	if all, err := s.Pins(ctx, catalog.Name{}, 1); err != nil || len(all) != 1 || all[0] != first {

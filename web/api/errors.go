@@ -299,6 +299,7 @@ var reasons = map[catalog.Reason]saying{
 	catalog.InvalidLens:          say(42210, "Invalid lens: %s", place),
 	catalog.ContextNotEmpty:      say(42211, "The specified context '%s' is not empty.", func(e *catalog.Error) any { return e.Name.ContextName() }),
 	catalog.InvalidDocument:      say(422, "Invalid document: %s", inside),
+	catalog.InvalidReport:        say(422, "Invalid report: %s", place),
 	catalog.LensNotFound:         say(404, "Version %s of subject '%s' has no lens", version, subject),
 	catalog.NoLensPath:           say(422, "No lens leads there: %s", place),
 	catalog.WrongDirection:       say(422, "Wrong direction: %s", place),

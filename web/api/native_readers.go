@@ -29,6 +29,7 @@ type readerList struct {
 // readerBody is a pin with when it was said.
 type readerBody struct {
 	pinBody
+	By    string `json:"by,omitempty" doc:"Who reported it." example:"payments"`
 	First string `json:"first" doc:"RFC 3339" example:"2026-01-02T15:04:05Z"`
 	Last  string `json:"last" doc:"RFC 3339" example:"2026-01-02T15:04:05Z"`
 }
@@ -37,31 +38,20 @@ type readerBody struct {
 func (a *API) nativeReaders() {
 	add(a, route{
 		native: true, method: http.MethodPost, path: "/v1/readers", id: "reportReaders", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Report which version a decoder reads",
-		about:   "Said at start and again every few minutes. Rows about versions that are not there, or that the caller may not read, are left out.",
+		about:   "Said at start and again every few minutes. " + aboutRows,
 		request: `{"readers":[{"group":"payments","client":"payments-7f9c","subject":"orders.OrderPlaced","version":3}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *pinsBody) (none, error) {
 		var pins []catalog.Pin
 		for _, p := range b.Readers {
-			name, err := catalog.ParseName(p.Subject)
-			if err != nil {
-				return none{}, err
-			}
-			if p.Context != "" && name.Context == "" {
-				if name.Context, err = contextOf(p.Context); err != nil {
-					return none{}, err
-				}
-			}
-			if mayRead(ctx, name) {
-				pins = append(pins, catalog.Pin{Group: p.Group, Client: p.Client, Context: name.Context, Subject: name.Subject, Version: p.Version})
-			}
+			pins = append(pins, catalog.Pin{Group: p.Group, Client: p.Client, Context: p.Context, Subject: p.Subject, Version: p.Version})
 		}
-		return none{}, a.registry.ReportPins(ctx, pins)
+		return none{}, a.registry.ReportPins(ctx, pins, CallerOf(ctx).MayRead)
 	})
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/readers", id: "listReaders", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read who reads which version",
 		about:  "What decoders said, the newest first: who still reads version 1?",
-		answer: `{"readers":[{"group":"payments","client":"payments-7f9c","subject":"orders.OrderPlaced","version":3,"first":"2026-01-02T15:04:05Z","last":"2026-01-02T15:04:05Z"}]}`, codes: []int{42208},
+		answer: `{"readers":[{"group":"payments","client":"payments-7f9c","subject":"orders.OrderPlaced","version":3,"by":"payments","first":"2026-01-02T15:04:05Z","last":"2026-01-02T15:04:05Z"}]}`, codes: []int{42208},
 	}, a.listReaders)
 }
 
@@ -80,7 +70,7 @@ func (a *API) listReaders(ctx context.Context, in *usageInput, _ *none) (readerL
 		if !mayRead(ctx, catalog.Name{Context: p.Context, Subject: p.Subject}) {
 			continue
 		}
-		list.Readers = append(list.Readers, readerBody{pinBody{p.Group, p.Client, p.Context, p.Subject, p.Version}, timeText(p.First), timeText(p.Last)})
+		list.Readers = append(list.Readers, readerBody{pinBody{p.Group, p.Client, p.Context, p.Subject, p.Version}, p.By, timeText(p.First), timeText(p.Last)})
 	}
 	return list, err
 }

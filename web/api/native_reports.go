@@ -32,34 +32,34 @@ type rejectionsInput struct {
 	Limit   number `query:"limit" doc:"At most so many, 1000 at most and if absent" example:"100"`
 }
 
+// aboutRows says which rows count, for the reference.
+const aboutRows = "Each row keeps who sent it. Rows about subjects or versions that are not there, or that the caller may not read, are left out and counted in accord_catalog_report_rows_dropped_total."
+
 // nativeReports serves what proxies and decoders observe.
 func (a *API) nativeReports() {
 	add(a, route{
 		native: true, method: http.MethodPost, path: "/v1/usage", id: "reportUsage", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Report who wrote and read which version",
-		about:   "Counts are what was added since the report before; seq counts from 1 in the life of an instance, and a pair already applied changes nothing.",
+		about:   "Counts are what was added since the report before; seq counts from 1 in the life of an instance, and a pair already applied changes nothing. " + aboutRows,
 		request: `{"instance":"p1","seq":1,"seen":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *catalog.UsageReport) (none, error) {
-		b.Seen = visible(ctx, b.Seen, func(u catalog.Usage) catalog.Name { return catalog.Name{Context: u.Context, Subject: u.Subject} })
-		return none{}, a.registry.ReportUsage(ctx, *b)
+		return none{}, a.registry.ReportUsage(ctx, *b, CallerOf(ctx).MayRead)
 	})
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/usage", id: "listUsage", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read who writes and reads which version",
-		answer: `{"usage":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10}]}`, codes: []int{42208},
+		answer: `{"usage":[{"role":"write","service":"orders","topic":"orders","subject":"orders.OrderPlaced","version":3,"records":10,"by":"proxy"}]}`, codes: []int{42208},
 	}, a.listUsage)
 	add(a, route{
 		native: true, method: http.MethodPost, path: "/v1/rejections", id: "reportRejections", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Report what was refused",
-		request: `{"instance":"p1","seq":1,"rejected":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0}]}`,
+		about:   "Counts are deltas, and count once, as those of usage. Samples are redacted by their sender, and belong to rows of the same report. " + aboutRows,
+		request: `{"instance":"p1","seq":1,"rejected":[{"id":"22c14c0fac8b","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0}]}`,
 		limit:   MaxReportBytes,
 	}, func(ctx context.Context, _ *none, b *catalog.RejectionReport) (none, error) {
-		b.Rejected = visible(ctx, b.Rejected, func(r catalog.Rejection) catalog.Name {
-			return catalog.Name{Context: r.Context, Subject: r.Subject}
-		})
-		return none{}, a.registry.ReportRejections(ctx, *b)
+		return none{}, a.registry.ReportRejections(ctx, *b, CallerOf(ctx).MayRead)
 	})
 	add(a, route{
 		native: true, method: http.MethodGet, path: "/v1/rejections", id: "listRejections", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read what was refused",
-		answer: `{"rejections":[{"id":"5c1f","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0,"clients":[],"samples":[]}]}`,
+		answer: `{"rejections":[{"id":"22c14c0fac8b","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0,"by":"proxy","clients":[],"samples":[]}]}`,
 		codes:  []int{42208},
 	}, a.listRejections)
 }
