@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -30,24 +31,55 @@ type letter [][2]rune
 // boundaries are what the languages of regexp/syntax can tell apart besides the ranges of a pattern itself.
 var boundaries = []rune{0, '\n', '\n' + 1, ' ', '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1, 0x7f, 0xd800, 0xe000, 0x3000, unicode.MaxRune + 1}
 
-// newLanguage builds the product, or reports false when it needs more than max states.
+// factor is one pattern of a product, as a program or as a table.
+type factor struct {
+	prog  *syntax.Prog
+	table *table
+}
+
+// newLanguage builds the product, or reports false when it needs more than max states. A pattern that begins with
+// tableMark is the name of a table.
 func newLanguage(patterns []string, max int) (*language, bool) {
 	if len(patterns) > maxPatterns {
 		return nil, false
 	}
-	progs := make([]*syntax.Prog, len(patterns))
+	factors := make([]factor, len(patterns))
+	for i, p := range patterns {
+		if name, ok := strings.CutPrefix(p, tableMark); ok {
+			factors[i].table = tables()[name]
+		} else if factors[i].prog = program(p); factors[i].prog == nil {
+			return nil, false
+		}
+	}
+	return product(factors, max)
+}
+
+// program is a compiled pattern; nil if it does not compile, which a compiled schema never has.
+func program(pattern string) *syntax.Prog {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	p, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// product reads all factors side by side.
+func product(factors []factor, max int) (*language, bool) {
 	var cuts []rune
 	cuts = append(cuts, boundaries...)
 	words, lines := false, false
-	for i, p := range patterns {
-		re, err := syntax.Parse(p, syntax.Perl)
-		if err != nil {
-			return nil, false
+	for _, f := range factors {
+		if f.table != nil {
+			for _, r := range f.table.alphabet {
+				cuts = append(cuts, r, r+1)
+			}
+			continue
 		}
-		if progs[i], err = syntax.Compile(re.Simplify()); err != nil {
-			return nil, false
-		}
-		for _, in := range progs[i].Inst {
+		for _, in := range f.prog.Inst {
 			switch in.Op {
 			case syntax.InstRune, syntax.InstRune1:
 				cuts = appendCuts(cuts, &in)
@@ -58,17 +90,23 @@ func newLanguage(patterns []string, max int) (*language, bool) {
 			}
 		}
 	}
-	l := &language{letters: alphabet(cuts, progs)}
-	d := &determiniser{progs: progs, words: words, lines: lines, ids: map[string]int32{}}
-	d.state(make([][]uint32, len(progs)), make([]bool, len(progs)), -1)
+	l := &language{letters: alphabet(cuts, factors)}
+	d := newDeterminiser(factors, l.letters, words, lines)
+	start := make([][]uint32, len(factors))
+	for i, f := range factors {
+		if f.table != nil {
+			start[i] = []uint32{0}
+		}
+	}
+	d.state(start, make([]bool, len(factors)), -1)
 	for i := 0; i < len(d.states); i++ {
 		if len(d.states) > max {
 			return nil, false
 		}
 		l.vector = append(l.vector, d.accepts(i))
 		row := make([]int32, len(l.letters))
-		for j, a := range l.letters {
-			row[j] = d.step(i, a[0][0])
+		for j := range l.letters {
+			row[j] = d.step(i, j)
 		}
 		l.next = append(l.next, row)
 	}
@@ -92,8 +130,9 @@ func appendCuts(cuts []rune, in *syntax.Inst) []rune {
 	return cuts
 }
 
-// alphabet groups the ranges between cuts by what every rune instruction, \b and $ say of them; readable ones first.
-func alphabet(cuts []rune, progs []*syntax.Prog) []letter {
+// alphabet groups the ranges between cuts by what every rune instruction, table, \b and $ say of them; readable ones
+// first.
+func alphabet(cuts []rune, factors []factor) []letter {
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
 	type group struct {
@@ -114,9 +153,13 @@ func alphabet(cuts []rune, progs []*syntax.Prog) []letter {
 		if syntax.IsWordChar(lo) {
 			look[0] |= 2
 		}
-		for _, p := range progs {
-			for j := range p.Inst {
-				switch in := &p.Inst[j]; in.Op {
+		for _, f := range factors {
+			if f.table != nil {
+				look = append(look, byte(strings.IndexRune(f.table.alphabet, lo)+1))
+				continue
+			}
+			for j := range f.prog.Inst {
+				switch in := &f.prog.Inst[j]; in.Op {
 				case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
 					b := byte(0)
 					if matchRune(in, lo) {
@@ -183,19 +226,59 @@ func matchRune(in *syntax.Inst, r rune) bool {
 	return in.MatchRune(r)
 }
 
-// determiniser is the subset construction. A state is, for each pattern, the instructions to go on with (before empty
-// transitions, which depend on the next rune) or "found", and what matters of the rune before.
+// determiniser is the subset construction. A state is, for each program, the instructions to go on with (before empty
+// transitions, which depend on the next rune) or "found", for each table its state or nothing, and what matters of the
+// rune before.
 type determiniser struct {
-	progs        []*syntax.Prog
+	factors      []factor
+	letters      []letter
+	reads        [][][]bool // by factor, instruction and letter
 	words, lines bool
 	ids          map[string]int32
 	states       []dstate
+	at           int                        // the state that reached is about
+	reached      map[syntax.EmptyOp][]ahead // by what stands between the rune before and the next one
+	seen         []int                      // by instruction: the last closure that met it
+	round        int
+	stack        []uint32
+	key          []byte
+}
+
+// ahead is what one factor of a state can do next: it is found, or it reads.
+type ahead struct {
+	found bool
+	runes []uint32
 }
 
 type dstate struct {
 	pcs   [][]uint32
 	found []bool
 	prev  rune // -1 at the start of the text
+}
+
+func newDeterminiser(factors []factor, letters []letter, words, lines bool) *determiniser {
+	d := &determiniser{factors: factors, letters: letters, words: words, lines: lines, ids: map[string]int32{}, at: -1, reads: make([][][]bool, len(factors))}
+	longest := 0
+	for i, f := range factors {
+		if f.prog == nil {
+			continue
+		}
+		longest = max(longest, len(f.prog.Inst))
+		d.reads[i] = make([][]bool, len(f.prog.Inst))
+		for pc := range f.prog.Inst {
+			in := &f.prog.Inst[pc]
+			switch in.Op {
+			case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+				row := make([]bool, len(letters))
+				for j, a := range letters {
+					row[j] = matchRune(in, a[0][0])
+				}
+				d.reads[i][pc] = row
+			}
+		}
+	}
+	d.seen = make([]int, longest)
+	return d
 }
 
 func (d *determiniser) state(pcs [][]uint32, found []bool, prev rune) int32 {
@@ -207,8 +290,7 @@ func (d *determiniser) state(pcs [][]uint32, found []bool, prev rune) int32 {
 	default:
 		prev = ' '
 	}
-	var k []byte
-	k = binary.AppendVarint(k, int64(prev))
+	k := binary.AppendVarint(d.key[:0], int64(prev))
 	for i := range pcs {
 		if found[i] {
 			k = append(k, 1)
@@ -220,6 +302,7 @@ func (d *determiniser) state(pcs [][]uint32, found []bool, prev rune) int32 {
 			k = binary.AppendUvarint(k, uint64(pc))
 		}
 	}
+	d.key = k
 	id, ok := d.ids[string(k)]
 	if !ok {
 		id = int32(len(d.states))
@@ -230,19 +313,18 @@ func (d *determiniser) state(pcs [][]uint32, found []bool, prev rune) int32 {
 }
 
 // closure follows empty transitions from the pending instructions and, since a pattern may be found anywhere, from its
-// start; it reports whether the pattern is found here.
-func (d *determiniser) closure(i int, pcs []uint32, flags syntax.EmptyOp, runes *[]uint32) bool {
-	p := d.progs[i]
-	seen := make([]bool, len(p.Inst))
-	stack := append(slices.Clone(pcs), uint32(p.Start))
-	found := false
+// start.
+func (d *determiniser) closure(i int, pcs []uint32, flags syntax.EmptyOp) (out ahead) {
+	p := d.factors[i].prog
+	d.round++
+	stack := append(append(d.stack[:0], pcs...), uint32(p.Start))
 	for len(stack) > 0 {
 		pc := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if seen[pc] {
+		if d.seen[pc] == d.round {
 			continue
 		}
-		seen[pc] = true
+		d.seen[pc] = d.round
 		switch in := &p.Inst[pc]; in.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			stack = append(stack, in.Out, in.Arg)
@@ -253,32 +335,60 @@ func (d *determiniser) closure(i int, pcs []uint32, flags syntax.EmptyOp, runes 
 				stack = append(stack, in.Out)
 			}
 		case syntax.InstMatch:
-			found = true
+			out.found = true
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			*runes = append(*runes, pc)
+			out.runes = append(out.runes, pc)
 		}
 	}
-	return found
+	d.stack = stack
+	return out
 }
 
-func (d *determiniser) step(from int, r rune) int32 {
-	s := d.states[from]
+// ahead closes every program of a state before one rune; most runes have the same before them.
+func (d *determiniser) ahead(at int, r rune) []ahead {
+	s := &d.states[at]
 	flags := syntax.EmptyOpContext(s.prev, r)
-	pcs := make([][]uint32, len(d.progs))
-	found := make([]bool, len(d.progs))
-	for i, p := range d.progs {
-		if s.found[i] {
-			found[i] = true
+	if d.at != at {
+		d.at, d.reached = at, map[syntax.EmptyOp][]ahead{}
+	}
+	if out, ok := d.reached[flags]; ok {
+		return out
+	}
+	out := make([]ahead, len(d.factors))
+	for i, f := range d.factors {
+		switch {
+		case f.table != nil:
+		case s.found[i]:
+			out[i].found = true
+		default:
+			out[i] = d.closure(i, s.pcs[i], flags)
+		}
+	}
+	d.reached[flags] = out
+	return out
+}
+
+func (d *determiniser) step(from, letter int) int32 {
+	r := d.letters[letter][0][0]
+	next := d.ahead(from, r)
+	s := d.states[from]
+	pcs := make([][]uint32, len(d.factors))
+	found := make([]bool, len(d.factors))
+	for i, f := range d.factors {
+		if f.table != nil {
+			if len(s.pcs[i]) > 0 {
+				if to := f.table.step(int32(s.pcs[i][0]), r); to >= 0 {
+					pcs[i] = []uint32{uint32(to)}
+				}
+			}
 			continue
 		}
-		var runes []uint32
-		if d.closure(i, s.pcs[i], flags, &runes) {
-			found[i] = true
+		if found[i] = next[i].found; found[i] {
 			continue
 		}
-		for _, pc := range runes {
-			if in := &p.Inst[pc]; matchRune(in, r) {
-				pcs[i] = append(pcs[i], in.Out)
+		for _, pc := range next[i].runes {
+			if d.reads[i][pc][letter] {
+				pcs[i] = append(pcs[i], f.prog.Inst[pc].Out)
 			}
 		}
 		slices.Sort(pcs[i])
@@ -289,15 +399,25 @@ func (d *determiniser) step(from int, r rune) int32 {
 
 // accepts is the vector of a state if the text ends there.
 func (d *determiniser) accepts(at int) (vector uint64) {
-	s := d.states[at]
-	flags := syntax.EmptyOpContext(s.prev, -1)
-	var runes []uint32
-	for i := range d.progs {
-		if s.found[i] || d.closure(i, s.pcs[i], flags, &runes) {
+	s := &d.states[at]
+	for i, a := range d.ahead(at, -1) {
+		if f := d.factors[i]; a.found || f.table != nil && len(s.pcs[i]) > 0 && f.table.accept[s.pcs[i][0]] {
 			vector |= 1 << i
 		}
 	}
 	return vector
+}
+
+// read is the state after one more rune.
+func (l *language) read(state int32, r rune) int32 {
+	for j, a := range l.letters {
+		for _, b := range a {
+			if b[0] <= r && r <= b[1] {
+				return l.next[state][j]
+			}
+		}
+	}
+	return state // no scalar value
 }
 
 // window is the set of lengths asked for; hi < 0 means no upper bound.
@@ -342,6 +462,9 @@ func (l *language) strings(accept func(uint64) bool, w window, want int) (out []
 				row[i] = slices.ContainsFunc(l.next[i], func(t int32) bool { return prev[t] })
 			}
 			exact = append(exact, row)
+			if !slices.Contains(row, true) {
+				return out, true // so is every later row
+			}
 		}
 		if !exact[length][0] {
 			if misses++; misses > n {

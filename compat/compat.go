@@ -29,7 +29,7 @@ import (
 
 // Algorithm numbers the way verdicts are found. Same inputs, options and Algorithm give the same verdict, event and
 // proof.
-const Algorithm = 1
+const Algorithm = 2
 
 // Verdict answers "is every event of old accepted by new?". The zero value is Undecided.
 type Verdict uint8

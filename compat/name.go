@@ -38,6 +38,11 @@ func (o *objectGoal) nameAtoms(id int32) {
 		if count <= maxCountedNames {
 			o.pattern(lengthPattern(count))
 		}
+	case kFormat:
+		if f := formatLanguages()[n.name]; f != nil {
+			o.pattern(f.outer)
+			o.pattern(f.inner)
+		}
 	case kValues:
 		for _, v := range n.vals {
 			if name, ok := v.(string); ok {
@@ -131,6 +136,15 @@ func (o *objectGoal) evalName(id int32, c nameClass) truth {
 		return o.has(lengthPattern(n.count), c)
 	case kMaxLen:
 		return o.has(lengthPattern(n.count+1), c).not()
+	case kFormat:
+		f := formatLanguages()[n.name]
+		switch {
+		case f == nil:
+		case o.has(f.outer, c) == no:
+			return no
+		case o.has(f.inner, c) == yes && !f.capped:
+			return yes
+		}
 	case kValues:
 		return no // its names are explicit ones
 	}

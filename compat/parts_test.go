@@ -42,10 +42,7 @@ func TestAutomata(t *testing.T) {
 		for _, s := range all {
 			state := int32(0)
 			for _, r := range s {
-				j := slices.IndexFunc(l.letters, func(a letter) bool {
-					return slices.ContainsFunc(a, func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
-				})
-				state = l.next[state][j]
+				state = l.read(state, r)
 			}
 			for b, re := range res {
 				if got, want := l.vector[state]&(1<<b) != 0, re.MatchString(s); got != want {
