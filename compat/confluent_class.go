@@ -45,7 +45,13 @@ type confluentSchema struct {
 type confluentClasses struct {
 	made  map[*validator.Node]*confluentSchema
 	sites map[confluentSite]*confluentSchema
-	texts map[*validator.Node]map[string]json.RawMessage
+	texts map[confluentText]map[string]json.RawMessage
+}
+
+// confluentText is a JSON text by where it is kept: a document is read once, however many references it holds.
+type confluentText struct {
+	first *byte
+	size  int
 }
 
 // confluentSite is a place that holds nothing but a reference.
@@ -57,16 +63,25 @@ type confluentSite struct {
 func newConfluentClasses() *confluentClasses {
 	return &confluentClasses{
 		made: map[*validator.Node]*confluentSchema{}, sites: map[confluentSite]*confluentSchema{},
-		texts: map[*validator.Node]map[string]json.RawMessage{},
+		texts: map[confluentText]map[string]json.RawMessage{},
 	}
 }
 
 // text is the members of a schema as written.
 func (c *confluentClasses) text(n *validator.Node) map[string]json.RawMessage {
-	m, ok := c.texts[n]
+	return c.members(n.Raw)
+}
+
+// members is the members of a JSON text, nil if it is no object.
+func (c *confluentClasses) members(text []byte) map[string]json.RawMessage {
+	if len(text) == 0 {
+		return nil
+	}
+	at := confluentText{&text[0], len(text)}
+	m, ok := c.texts[at]
 	if !ok {
-		m = members(n.Raw)
-		c.texts[n] = m
+		m = members(text)
+		c.texts[at] = m
 	}
 	return m
 }
@@ -209,7 +224,7 @@ func (c *confluentClasses) child(n, child *validator.Node, keywords ...string) *
 		}
 	}
 	for _, k := range keywords {
-		if at := rawAt(n.Raw, "/"+k); at != nil {
+		if at := c.rawAt(n.Raw, "/"+k); at != nil {
 			return c.reference(n, child, k)
 		}
 	}
@@ -220,15 +235,15 @@ func (c *confluentClasses) child(n, child *validator.Node, keywords ...string) *
 // is compared as one, unseen.
 func (c *confluentClasses) reference(n, target *validator.Node, keyword string) *confluentSchema {
 	var ref string
-	if at := rawAt(n.Raw, "/"+keyword); keyword == "$ref" {
+	if at := c.rawAt(n.Raw, "/"+keyword); keyword == "$ref" {
 		_ = json.Unmarshal(at, &ref) // what is no string names nothing here
 	} else if at != nil {
-		_ = json.Unmarshal(members(at)["$ref"], &ref)
+		_ = json.Unmarshal(c.members(at)["$ref"], &ref)
 	}
 	chain := false
 	if pointer, local := strings.CutPrefix(ref, "#"); local && n.Resource != nil && (pointer == "" || pointer[0] == '/') {
 		if plain, err := url.PathUnescape(pointer); err == nil {
-			chain = members(rawAt(n.Resource.Raw, plain))["$ref"] != nil
+			chain = c.members(c.rawAt(n.Resource.Raw, plain))["$ref"] != nil
 		}
 	}
 	site := confluentSite{target, chain}
@@ -245,13 +260,13 @@ func (c *confluentClasses) reference(n, target *validator.Node, keyword string) 
 }
 
 // rawAt is the JSON text at a pointer of a JSON text, nil if there is none.
-func rawAt(text []byte, pointer string) []byte {
+func (c *confluentClasses) rawAt(text []byte, pointer string) []byte {
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		if pointer == "" {
 			return text
 		}
 		token = unescape(token)
-		if next, ok := members(text)[token]; ok {
+		if next, ok := c.members(text)[token]; ok {
 			text = next
 			continue
 		}

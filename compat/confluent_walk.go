@@ -122,7 +122,7 @@ func (w *confluentWalk) compare(f *confluentFound, old, next *confluentSchema) {
 		return
 	}
 	if old.class != next.class {
-		bytes := func(s *confluentSchema) bool { return string(members(s.node.Raw)["connect.type"]) == `"bytes"` }
+		bytes := func(s *confluentSchema) bool { return string(w.classes.text(s.node)["connect.type"]) == `"bytes"` }
 		if old.class != classFalse && next.class != classEmpty && (!bytes(old) || !bytes(next)) {
 			w.add(f, "", "TYPE_CHANGED")
 		}

@@ -1,11 +1,9 @@
 package compat
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"math/big"
 	"slices"
-	"strings"
 )
 
 // kind is what a node says. Every assertion is an atom of its own that holds for all values of other types, exactly as
@@ -111,57 +109,6 @@ type graph struct {
 	root  int32
 }
 
-// fingerprint is equal for two graphs only if (up to hash collisions) their roots are bisimilar: colours by kind and
-// scalars, refined by the kids' colours until their number stands still, hashed with the step from the last round but
-// one to the last. Equal hashes mean equal steps, so that equal colours stay equal in every further round.
-func (g *graph) fingerprint() [32]byte {
-	colours := make([][32]byte, len(g.nodes))
-	scalars := make([][]byte, len(g.nodes))
-	for i := range g.nodes {
-		scalars[i] = g.nodes[i].scalars(nil)
-		colours[i] = sha256.Sum256(scalars[i])
-	}
-	count := distinct(colours)
-	var buf []byte
-	for {
-		next := make([][32]byte, len(colours))
-		for i := range g.nodes {
-			n := &g.nodes[i]
-			buf = append(buf[:0], scalars[i]...)
-			kids := make([][32]byte, len(n.kids))
-			for j, k := range n.kids {
-				kids[j] = colours[k]
-			}
-			if n.kind.commutative() {
-				slices.SortFunc(kids, func(a, b [32]byte) int { return strings.Compare(string(a[:]), string(b[:])) })
-			}
-			for _, k := range kids {
-				buf = append(buf, k[:]...)
-			}
-			next[i] = sha256.Sum256(buf)
-		}
-		c := distinct(next)
-		if c == count {
-			steps := make([]string, len(next))
-			for i := range next {
-				steps[i] = string(colours[i][:]) + string(next[i][:])
-			}
-			slices.Sort(steps)
-			root := string(next[g.root][:])
-			return sha256.Sum256([]byte(root + strings.Join(slices.Compact(steps), "")))
-		}
-		colours, count = next, c
-	}
-}
-
-func distinct[T comparable](list []T) int {
-	seen := make(map[T]bool, len(list))
-	for _, v := range list {
-		seen[v] = true
-	}
-	return len(seen)
-}
-
 // store holds the nodes of one question, both sides together, each distinct node once. Ids are deterministic: they
 // follow the order of the graphs given.
 type store struct {
@@ -188,9 +135,9 @@ func newStore(graphs ...*graph) (*store, []int32) {
 			all = append(all, n)
 		}
 	}
-	colours := refine(all)
+	colours := partition(all).of
 	s := &store{keys: map[string]int32{}, patterns: map[string]*matcher{}, checks: map[string]check{}}
-	ids := map[int]int32{}
+	ids := map[int32]int32{}
 	var order []int
 	for i := range all {
 		if _, ok := ids[colours[i]]; !ok {
@@ -217,77 +164,6 @@ func newStore(graphs ...*graph) (*store, []int32) {
 		roots[i] = ids[colours[roots[i]]]
 	}
 	return s, roots
-}
-
-// refine returns a colour for each node such that equal colours mean bisimilar nodes. Parts that reach no cycle are
-// coloured once, from the leaves up; the rest by partition refinement.
-func refine(all []node) []int {
-	colours := make([]int, len(all))
-	parents := make([][]int32, len(all))
-	open := make([]int, len(all))
-	var ready []int32
-	for i := range all {
-		open[i] = len(all[i].kids)
-		for _, k := range all[i].kids {
-			parents[k] = append(parents[k], int32(i))
-		}
-		if open[i] == 0 {
-			ready = append(ready, int32(i))
-		}
-		colours[i] = -1
-	}
-	table := map[string]int{}
-	var buf []byte
-	colour := func(i int32, old []int, table map[string]int, base int) int {
-		n := &all[i]
-		buf = n.scalars(buf[:0])
-		kids := make([]int, len(n.kids))
-		for j, k := range n.kids {
-			kids[j] = old[k]
-		}
-		if n.kind.commutative() {
-			slices.Sort(kids)
-		}
-		for _, k := range kids {
-			buf = binary.AppendVarint(buf, int64(k))
-		}
-		c, ok := table[string(buf)]
-		if !ok {
-			c = base + len(table)
-			table[string(buf)] = c
-		}
-		return c
-	}
-	for len(ready) > 0 {
-		i := ready[0]
-		ready = ready[1:]
-		colours[i] = colour(i, colours, table, 0)
-		for _, p := range parents[i] {
-			if open[p]--; open[p] == 0 {
-				ready = append(ready, p)
-			}
-		}
-	}
-	var cyclic []int32
-	for i := range all {
-		if colours[i] < 0 {
-			cyclic = append(cyclic, int32(i))
-		}
-	}
-	base := len(table)
-	for count := 0; len(cyclic) > 0; {
-		round := map[string]int{}
-		next := slices.Clone(colours)
-		for _, i := range cyclic {
-			next[i] = colour(i, colours, round, base)
-		}
-		colours = next
-		if len(round) == count {
-			break
-		}
-		count = len(round)
-	}
-	return colours
 }
 
 func key(n *node) string {
