@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"no transfer":      testTransferRefusals,
 		"snapshot":         testSnapshotEnds,
 		"archive":          testArchive,
+		"large subject":    testLargeSubject,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
