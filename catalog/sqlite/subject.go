@@ -56,8 +56,10 @@ const (
 	schemaColumns = `s.id, s.guid, s.text, s.refs, s.metadata, s.rules, s.broken, s.at, s.author`
 )
 
-// knownBy is the condition that a schema s has a GUID, its own or another; the GUID is given twice.
-const knownBy = `(s.ctx, s.id) IN (SELECT ctx, id FROM schemas WHERE guid = ? UNION ALL SELECT ctx, id FROM other_guids WHERE guid = ?)`
+// knownBy is the condition that a schema s has a GUID, its own or another; the GUID is given twice. It goes by row,
+// because SQLite reads the whole table to find pairs in a union.
+const knownBy = `s.rowid IN (SELECT rowid FROM schemas WHERE guid = ? UNION ALL
+	SELECT k.rowid FROM other_guids o JOIN schemas k ON k.ctx = o.ctx AND k.id = o.id WHERE o.guid = ?)`
 
 // scanVersion reads a version of the columns above.
 func scanVersion(scan func(...any) error, full bool) (v catalog.Version, err error) {
