@@ -110,6 +110,7 @@ func New(c Config) *API {
 	a.nativeSubjects()
 	a.nativeLifecycle()
 	a.nativeBindings()
+	a.nativeBundle()
 	a.nativeCheck()
 	a.nativeLenses()
 	a.nativeChanges()
