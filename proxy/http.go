@@ -16,12 +16,18 @@ import (
 // ErrUnknownCaller is what Authenticate returns, wrapped, where nobody can tell who asks: the client is to come again.
 var ErrUnknownCaller = errors.New("try again")
 
+// ErrForbidden is what Config.Audit returns, wrapped, where the caller may not do it.
+var ErrForbidden = errors.New("not allowed")
+
 // Identity is who sends an HTTP request.
 type Identity struct {
 	// Principal is the name in reports and for sender enforcement, such as User:orders; "" = User:ANONYMOUS.
 	Principal string
 	// MayProduce says whether a topic may be written; nil: every topic.
 	MayProduce func(topic string) bool
+	// MayRead says whether letters of a topic may be seen, redacted; MayOperate whether they may be seen whole, redriven and
+	// discarded. nil: of every topic.
+	MayRead, MayOperate func(topic string) bool
 }
 
 const (
@@ -46,6 +52,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /topics/{topic}/partitions/{partition}", s.counted("/topics/{topic}/partitions/{partition}", s.postV2))
 	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records", s.counted("/v3/clusters/{cluster}/topics/{topic}/records", s.postV3))
 	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records:batch", s.counted("/v3/clusters/{cluster}/topics/{topic}/records:batch", s.postV3Batch))
+	mux.HandleFunc("GET "+routeLetters, s.counted(routeLetters, s.getLetters))
+	mux.HandleFunc("GET "+routeLetter, s.counted(routeLetter, s.getLetter))
+	mux.HandleFunc("POST "+routeRedrive, s.counted(routeRedrive, s.postLetters(opRedrive)))
+	mux.HandleFunc("POST "+routeDiscard, s.counted(routeDiscard, s.postLetters(opDiscard)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})
@@ -169,17 +179,26 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, status, state)
 }
 
-// identify asks who sends a request and whether it may write the topic.
-func (s *Server) identify(r *http.Request, topic string) (string, error) {
+// caller asks who sends a request.
+func (s *Server) caller(r *http.Request) (Identity, error) {
 	if s.cfg.Authenticate == nil {
-		return anonymous, nil
+		return Identity{}, nil
 	}
 	id, err := s.cfg.Authenticate(r)
 	if errors.Is(err, ErrUnknownCaller) {
-		return "", refuseHTTP(http.StatusServiceUnavailable, "%s", err)
+		return id, refuseHTTP(http.StatusServiceUnavailable, "%s", err)
 	}
 	if err != nil {
-		return "", refuseHTTP(http.StatusUnauthorized, "%s", err)
+		return id, refuseHTTP(http.StatusUnauthorized, "%s", err)
+	}
+	return id, nil
+}
+
+// identify asks who sends a request and whether it may write the topic.
+func (s *Server) identify(r *http.Request, topic string) (string, error) {
+	id, err := s.caller(r)
+	if err != nil {
+		return "", err
 	}
 	if id.MayProduce != nil && !id.MayProduce(topic) {
 		return "", refuseHTTP(http.StatusForbidden, "no grant to produce to topic %s", topic)

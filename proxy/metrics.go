@@ -32,6 +32,7 @@ type metrics struct {
 	upstreamErrors    prometheus.Counter
 	observationsLost  prometheus.Counter
 	httpRequests      *prometheus.CounterVec // route, code
+	letters           *prometheus.CounterVec // op, result
 
 	mu     sync.Mutex
 	topics map[string]struct{} // topics with a label
@@ -71,6 +72,7 @@ func newMetrics(s *Server) *metrics {
 		upstreamErrors:   counter("upstream_errors_total", "Brokers that could not be dialled."),
 		observationsLost: counter("observations_lost_total", "Records whose observation could not be reported."),
 		httpRequests:     vec("http_requests_total", "HTTP requests by route and status.", "route", "code"),
+		letters:          vec("letters_total", "Quarantined records and dead letters by what was asked for (redrive, discard) and result (done, refused).", "op", "result"),
 	}
 }
 
@@ -79,7 +81,7 @@ func (s *Server) Collectors() []prometheus.Collector {
 	m := s.metrics
 	return append([]prometheus.Collector{
 		m.recordsTotal, m.batchesRejected, m.collateral, m.validateSeconds, m.bytesTotal, m.connections, m.inflight, m.snapshotAge,
-		m.schemaRequests, m.quarantineTotal, m.divertAsReject, m.poisonedTxn, m.acks0Closed, m.upstreamErrors, m.observationsLost, m.httpRequests,
+		m.schemaRequests, m.quarantineTotal, m.divertAsReject, m.poisonedTxn, m.acks0Closed, m.upstreamErrors, m.observationsLost, m.httpRequests, m.letters,
 	}, s.cfg.Schemas.Snapshot().Collectors()...)
 }
 

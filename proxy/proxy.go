@@ -57,6 +57,12 @@ type Config struct {
 	Report func(context.Context, Report) error
 	// Authenticate says who sends an HTTP request; an error is answered 401 with its text. nil: everybody may produce.
 	Authenticate func(*http.Request) (Identity, error)
+	// Audit writes down that letters are about to be redriven or discarded, under the credentials of the request that asks for
+	// it; an error has nothing done: 403 where it is ErrForbidden, else 503. nil: nobody keeps an audit.
+	Audit func(*http.Request, Note) error
+	// RedactKey keys the digests that stand for personal data where a schema asks for them (x-accord-redact: hash); nil: it is
+	// masked.
+	RedactKey []byte
 	// Advertise is the host that clients are told to connect to; "" = the address on which a client's own connection
 	// arrived, which is right unless something translates addresses between client and gate.
 	Advertise string
@@ -121,6 +127,7 @@ type Server struct {
 	own        atomic.Pointer[kgo.Client] // the gate's own connection to the cluster, while Serve runs
 	later      *later                     // batches that are judged after they went on
 	quarantine quarantine
+	marks      marks // what was done about letters
 	observer   *observer
 	metrics    *metrics
 	apis       atomic.Pointer[apiSet] // what a broker of the cluster said it serves; nil: nobody was asked yet

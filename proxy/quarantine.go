@@ -241,6 +241,7 @@ func capture(topic string, partition int32, who producer, bad *badRecord, key, v
 	if len(bad.violations) > 0 { // the root's pointer is empty
 		kept = append(kept, kgo.RecordHeader{Key: "accord-pointer", Value: []byte(bad.pointer())})
 	}
+	say("address", bad.address())
 	say("keyword", bad.keyword())
 	say("subject", bad.subject)
 	if bad.version != 0 {
