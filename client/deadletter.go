@@ -26,9 +26,11 @@ const (
 )
 
 const (
-	dlqPrefix   = "dlq-"
-	dlqSuffix   = ".dlq"
-	maxDLQError = 1024
+	dlqPrefix = "dlq-"
+	dlqSuffix = ".dlq"
+
+	redriveSuffix = ".redrive" // of the topic by which dead letters come back to their group
+	maxDLQError   = 1024
 )
 
 // DeadLetter makes the record that a consumer group sends to its dead-letter topic, <group>.dlq, when it gives up on
@@ -41,7 +43,7 @@ func DeadLetter(rec Record, group string, attempts int, err error) Record {
 	first, topic := now, rec.Topic
 	partition, offset, at := strconv.Itoa(int(rec.Partition)), strconv.FormatInt(rec.Offset, 10), rec.Time.UTC().Format(time.RFC3339Nano)
 	replays, _ := strconv.Atoi(rec.Headers.Get(HeaderDLQReplays))
-	if rec.Topic == group+".redrive" && rec.Headers.Get(HeaderDLQTopic) != "" {
+	if rec.Topic == group+redriveSuffix && rec.Headers.Get(HeaderDLQTopic) != "" {
 		h := rec.Headers
 		replays++
 		first, topic = h.Get(HeaderDLQFirst), h.Get(HeaderDLQTopic)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -227,7 +228,11 @@ func (d *Decoder) unbound(name string) error {
 // byTopic finds the reference of a record that carries none: by the discriminator of its topic's binding, else by the
 // only subject of that.
 func (d *Decoder) byTopic(ctx context.Context, rec Record, event []byte) (validator.Ref, error) {
-	b, err := d.registry.binding(ctx, rec.Topic)
+	topic := rec.Topic
+	if from := rec.Headers.Get(HeaderDLQTopic); from != "" && strings.HasSuffix(topic, redriveSuffix) {
+		topic = from // a dead letter that came back is what it was
+	}
+	b, err := d.registry.binding(ctx, topic)
 	if err != nil {
 		return validator.Ref{}, err
 	}

@@ -114,9 +114,9 @@ func createTopics(ctx context.Context, client *kgo.Client, wanted int, log *slog
 		return errors.Join(errs...)
 	}
 	kept, compacted := eventTopics()
-	dead := make([]string, len(Services()))
-	for i, name := range Services() {
-		dead[i] = letterTopic(name)
+	var dead []string
+	for _, name := range Services() {
+		dead = append(dead, letterTopic(name), consume.RedriveTopic(name))
 	}
 	err = errors.Join(
 		create(Partitions, map[string]*string{"retention.ms": millis(Retention)}, kept...),

@@ -94,7 +94,7 @@ type letter struct {
 	Keyword   string     `json:"keyword,omitempty"`
 	Subject   string     `json:"subject,omitempty"`
 	Version   int32      `json:"version,omitempty"`
-	From      *standing     `json:"from,omitempty"` // where the record was, or was to go
+	From      *standing  `json:"from,omitempty"` // where the record was, or was to go
 	ClientID  string     `json:"client_id,omitempty"`
 	Principal string     `json:"principal,omitempty"`
 	Group     string     `json:"group,omitempty"`
@@ -177,6 +177,7 @@ func (l *letterReader) open(r *kgo.Record, settled map[int32]map[int64]mark) *op
 		o.plan = l.srv.plan(l.plans, topic)
 		l.judge(o)
 	}
+	o.Passes = o.passes()
 	return o
 }
 
@@ -217,7 +218,6 @@ func (l *letterReader) judge(o *opened) {
 	j := l.srv.judge(l.ctx, o.Principal, maxHTTPViolations)
 	j.plans, j.stale = l.plans, l.srv.stale(l.plans.snapshot)
 	o.verdict = j.record(o.plan, o.record.Key, o.record.Value, o.headers)
-	o.Passes = o.passes()
 	if o.Subject == "" {
 		o.Subject, o.Version = o.verdict.subject, o.verdict.version
 	}

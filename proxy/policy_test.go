@@ -162,7 +162,7 @@ func checkCaptive(t *testing.T, r *kgo.Record, topic string) {
 	}
 	n := got["n"]
 	want := map[string]string{
-		"n": n, "null": "", "accord-reason": "instance", "accord-pointer": "/lines/0/quantity", "accord-keyword": "minimum", "accord-subject": "orders.OrderPlaced",
+		"n": n, "null": "", "accord-reason": "instance", "accord-pointer": "/lines/0/quantity", "accord-address": "/lines/*/quantity", "accord-keyword": "minimum", "accord-subject": "orders.OrderPlaced",
 		"accord-version": "2", "accord-topic": topic, "accord-partition": "0", "accord-client-id": "shop", "accord-principal": "User:ANONYMOUS",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

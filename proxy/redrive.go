@@ -78,10 +78,10 @@ type actAnswer struct {
 // actResult is what became of one letter.
 type actResult struct {
 	letterPlace
-	Status string `json:"status"` // redriven, discarded, passes (dry run), already, refused, gone, unknown
+	Status string    `json:"status"` // redriven, discarded, passes (dry run), already, refused, gone, unknown
 	To     *standing `json:"to,omitempty"`
-	ID     string `json:"id,omitempty"`
-	Error  string `json:"error,omitempty"`
+	ID     string    `json:"id,omitempty"`
+	Error  string    `json:"error,omitempty"`
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -150,23 +151,29 @@ func (c *callers) ask(ctx context.Context, authorization []string) (*caller, err
 	if me.User != "anonymous" {
 		who.Principal = "User:" + me.User
 	}
-	var patterns []string
+	var granted []topicGrant
 	for _, g := range me.Grants {
 		var role catalog.Role
-		if role.UnmarshalText([]byte(g.Role)) == nil && role >= catalog.Producer {
-			patterns = append(patterns, g.Topics)
+		if role.UnmarshalText([]byte(g.Role)) == nil {
+			granted = append(granted, topicGrant{role, g.Topics})
 			who.everything = who.everything || me.User == "anonymous" && role == catalog.Admin && g.Topics == "*"
 		}
 	}
-	who.MayProduce = func(topic string) bool {
-		for _, p := range patterns {
-			if catalog.Match(p, topic) {
-				return true
-			}
-		}
-		return false
-	}
+	who.MayProduce, who.MayRead, who.MayOperate = over(granted, catalog.Producer), over(granted, catalog.Reader), over(granted, catalog.Operator)
 	return who, nil
+}
+
+// topicGrant is a role over topics.
+type topicGrant struct {
+	role   catalog.Role
+	topics string
+}
+
+// over says over which topics somebody has at least a role.
+func over(granted []topicGrant, least catalog.Role) func(topic string) bool {
+	return func(topic string) bool {
+		return slices.ContainsFunc(granted, func(g topicGrant) bool { return g.role >= least && catalog.Match(g.topics, topic) })
+	}
 }
 
 // required says whether the registry asks those who do not sign in to do so.

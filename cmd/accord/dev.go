@@ -169,13 +169,17 @@ func (d *dev) startGates(g *group, registry string) error {
 	if err != nil {
 		return err
 	}
+	audit, err := newAuditor(registry)
+	if err != nil {
+		return err
+	}
 	config := proxy.Config{
 		Brokers: []string{"broker:0"}, Dial: d.broker.dial, Nodes: proxy.NodeRange{Count: 1},
 		Schemas: d.registry.registry, Log: d.log,
 	}
 	bare := config
 	bare.Override = map[string]proxy.Policy{"*": proxy.Off}
-	config.Report = report
+	config.Report, config.Audit = report, audit
 	gate, err := proxy.New(config)
 	if err != nil {
 		return err

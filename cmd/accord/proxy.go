@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 
 // proxyCommand runs the gate in front of Kafka.
 func proxyCommand(std streams) *cobra.Command {
-	var address, httpAddress, brokers, registry, advertise, sni, cacheDir string
+	var address, httpAddress, brokers, registry, advertise, sni, cacheDir, redactKeyFile string
 	var nodes int
 	var maxStale days
 	var secure tlsFlags
@@ -65,10 +67,18 @@ instead of at the brokers; nothing else changes.`,
 			if err != nil {
 				return err
 			}
+			audit, err := newAuditor(registry)
+			if err != nil {
+				return err
+			}
+			redactKey, err := readKey(redactKeyFile)
+			if err != nil {
+				return err
+			}
 			server, err := proxy.New(proxy.Config{
 				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
 				Nodes: proxy.NodeRange{Count: int32(nodes)}, MaxStale: time.Duration(maxStale), Report: report, Log: log,
-				TLS: certificates, SNI: sni, Authenticate: who.identify,
+				TLS: certificates, SNI: sni, Authenticate: who.identify, Audit: audit, RedactKey: redactKey,
 			})
 			if err != nil {
 				return exit(exitUsage, err)
@@ -90,11 +100,30 @@ instead of at the brokers; nothing else changes.`,
 	cmd.Flags().StringVar(&sni, "sni", "", "with TLS: domain under which clients find bootstrap.DOMAIN and broker-N.DOMAIN, all on one port")
 	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "folder that keeps what the registry answered, for a start while it is away")
 	cmd.Flags().Var(&maxStale, "max-stale", "how old bindings may grow while the registry is away, such as 12h or 7d (default: however old)")
+	cmd.Flags().StringVar(&redactKeyFile, "redact-key-file", "", "file whose bytes key the digests that stand for personal data where a schema says x-accord-redact: hash (default: it is masked)")
 	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
 	secure.add(cmd)
 	roleFlags(cmd)
 	return cmd
 }
+
+// readKey reads the key of digests; nil without a file.
+func readKey(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	key, err := os.ReadFile(file)
+	if err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("--redact-key-file: %w", err))
+	}
+	if key = bytes.TrimSpace(key); len(key) < minRedactKey {
+		return nil, exit(exitUsage, fmt.Errorf("--redact-key-file %s: %d bytes, want at least %d", file, len(key), minRedactKey))
+	}
+	return key, nil
+}
+
+// minRedactKey is the shortest key that makes digests hard to guess.
+const minRedactKey = 16
 
 // newReporter sends what the gate observed to the registry.
 func newReporter(registry string, token func() string) (func(context.Context, proxy.Report) error, error) {

@@ -117,7 +117,7 @@ func settled(cmd *cobra.Command, std streams) {
 var verbs = []func(streams) *cobra.Command{
 	devCommand, serveCommand, proxyCommand, ordersCommand,
 	lintCommand, checkCommand, diffCommand, applyCommand, explainCommand,
-	validateCommand,
+	validateCommand, dlqCommand,
 	exportCommand, importCommand, migrateCommand, tokenCommand,
 	versionCommand,
 }

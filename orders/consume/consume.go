@@ -10,6 +10,7 @@
 //	version above the next                            parked until what is missing has come
 //	handler fails or panics                           parked, tried again after a pause; the fifth failure is a dead letter
 //	cannot be decoded, now or ever                    dead letter at once
+//	comes back from a dead letter                     handled unless its id was, then what waited for it goes on
 //	schema cannot be had just now                     the partition waits
 //
 // A parked record does not move its aggregate's version, so what follows it is parked as well, and other aggregates go
@@ -105,9 +106,12 @@ type Stats struct {
 // Stats returns the consumer's counters.
 func (c *Consumer) Stats() *Stats { return &c.stats }
 
-// Topics returns the topics that the routes need, each once.
+// RedriveTopic is where dead letters of a group come back to it, and to nobody else.
+func RedriveTopic(group string) string { return group + ".redrive" }
+
+// Topics returns the topics that the routes need, each once, and the group's redriven dead letters.
 func (c *Consumer) Topics() []string {
-	var topics []string
+	topics := []string{RedriveTopic(c.Group)}
 	seen := map[string]bool{}
 	for _, r := range c.Routes {
 		if !seen[r.Kind.Topic] {

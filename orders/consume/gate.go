@@ -60,6 +60,15 @@ func (c *Consumer) last(ctx context.Context, tx *journal.Tx, s stream) (int64, e
 	return last, nil
 }
 
+// catchUp notes that a record went through whose turn may be long over.
+func (c *Consumer) catchUp(ctx context.Context, tx *journal.Tx, s stream) error {
+	last, err := c.last(ctx, tx, s)
+	if err != nil || s.version <= last {
+		return err
+	}
+	return c.pass(ctx, tx, s)
+}
+
 // pass notes that a record went through.
 func (c *Consumer) pass(ctx context.Context, tx *journal.Tx, s stream) error {
 	if s.version == 0 {

@@ -106,6 +106,12 @@ func (c *Consumer) settle(ctx context.Context, r journal.Record, f *fault) error
 // step is the pipeline for one record. Errors of type *fault are the record's own.
 func (c *Consumer) step(ctx context.Context, tx *journal.Tx, r journal.Record, expired bool) error {
 	s := streamOf(r)
+	if r.Topic == RedriveTopic(c.Group) { // its turn has been, or nobody waits for it: its id alone decides
+		if err := c.deliver(ctx, tx, r); err != nil {
+			return err
+		}
+		return c.catchUp(ctx, tx, s)
+	}
 	verdict, err := c.gate(ctx, tx, s, event.Compacted(r.Topic), expired)
 	if err != nil {
 		return err
