@@ -64,14 +64,18 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, RegisterDeadline, &Error{Reason: TimedOut, Name: name})
 	defer cancel()
+	a := &attempt{Registration: reg, name: name}
+	if v := r.again(ctx, a); v != nil {
+		return Registered{Version: *v}, nil
+	}
 	leave, err := r.queues.enter(ctx, name)
 	if err != nil {
 		return Registered{}, err
 	}
 	defer leave()
-	s := r.remembered(name, reg)
+	s := r.remembered(a)
 	for purges := 0; ; {
-		done, err := r.registerOn(ctx, name, s, reg)
+		done, err := r.registerOn(ctx, s, a)
 		s = nil
 		if purged(err, &purges) || errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			r.metrics.conflicts.Inc()
@@ -84,13 +88,38 @@ func (r *Registry) Register(ctx context.Context, name Name, reg Registration) (R
 	}
 }
 
+// attempt is a registration under way, with what was made of it so far.
+type attempt struct {
+	Registration
+	name Name
+	on   *Subject  // the reading of its subject that p rests on
+	p    *proposal // nil = none was made yet
+}
+
+// proposal makes of the registration what would be stored after a reading of its subject. What was compiled for the
+// same text before is good for it, too.
+func (a *attempt) proposal(ctx context.Context, r *Registry, s *Subject) (*proposal, error) {
+	if a.p != nil && a.on == s {
+		return a.p, nil
+	}
+	p, err := r.propose(ctx, s, a.Registration, s.Policies.Mode().imports())
+	if err != nil {
+		return nil, err
+	}
+	if old := a.p; old != nil && old.schema.Context == p.schema.Context && old.schema.Text == p.schema.Text && slices.Equal(old.schema.References, p.schema.References) {
+		p.compiled, p.judged = old.compiled, old.judged
+	}
+	a.on, a.p = s, p
+	return p, nil
+}
+
 // remembered is a subject in memory that a registration may begin with, nil if there is none: where nothing but the
 // subject is asked for, the comparison when it is appended finds every change since.
-func (r *Registry) remembered(name Name, reg Registration) *Subject {
-	if len(reg.References) > 0 || reg.ID != 0 {
+func (r *Registry) remembered(a *attempt) *Subject {
+	if len(a.References) > 0 || a.ID != 0 {
 		return nil
 	}
-	s, ok := r.subjects.get(name)
+	s, ok := r.subjects.get(a.name)
 	if !ok || s.Policies.Subject.Config.Alias != "" {
 		return nil
 	}
@@ -98,28 +127,56 @@ func (r *Registry) remembered(name Name, reg Registration) *Subject {
 	return s
 }
 
+// again finds in memory what is registered once more, and has the store confirm that nothing has changed since: the
+// newest revision says so, and many who ask at once share one reading of it. Nil means that it is to be looked for in
+// the store, or added. It waits for no other registration of the subject.
+func (r *Registry) again(ctx context.Context, a *attempt) *Version {
+	at, ok := r.hearing.current(ctx)
+	if !ok || a.Version != 0 {
+		return nil
+	}
+	s := r.remembered(a)
+	if s == nil {
+		return nil
+	}
+	if mode := s.Policies.Mode(); mode.readOnly() || mode.imports() {
+		return nil
+	}
+	p, err := a.proposal(ctx, r, s)
+	if err != nil {
+		return nil
+	}
+	found, err := r.alreadyThere(ctx, s, a.Registration, p)
+	if err != nil || found == nil || found.sameLens(a.Lens) != nil || !r.still(ctx, s, at) {
+		return nil
+	}
+	return found
+}
+
 // registerOn registers on what is remembered of a subject, or, with nil, on what is read now. What was remembered is
 // good for an addition, which compares; anything else is said only if the subject is still the same.
-func (r *Registry) registerOn(ctx context.Context, name Name, remembered *Subject, reg Registration) (Registered, error) {
+func (r *Registry) registerOn(ctx context.Context, remembered *Subject, a *attempt) (Registered, error) {
 	if remembered == nil {
-		s, err := r.freshAliased(ctx, name)
+		era := r.hearing.now()
+		s, err := r.freshAliased(ctx, a.name)
 		if err != nil {
 			return Registered{}, err
 		}
-		return r.register(ctx, s, reg)
+		r.keepSubject(ctx, era, s)
+		return r.register(ctx, s, a)
 	}
-	done, err := r.register(ctx, remembered, reg)
+	done, err := r.register(ctx, remembered, a)
 	if done.New || errors.Is(err, ErrConflict) {
 		return done, err
 	}
-	now, errNow := r.freshAliased(ctx, name)
+	now, errNow := r.freshAliased(ctx, a.name)
 	if errNow != nil {
 		return Registered{}, errNow
 	}
 	if now.unchangedSince(remembered) {
 		return done, err
 	}
-	return r.register(ctx, now, reg)
+	return r.register(ctx, now, a)
 }
 
 // unchangedSince says whether an earlier reading of the subject says the same.
@@ -143,8 +200,8 @@ func (s *Subject) with(added Version, rev Rev) *Subject {
 }
 
 // register judges and swaps, once.
-func (r *Registry) register(ctx context.Context, s *Subject, reg Registration) (Registered, error) {
-	mode := s.Policies.Mode()
+func (r *Registry) register(ctx context.Context, s *Subject, a *attempt) (Registered, error) {
+	reg, mode := a.Registration, s.Policies.Mode()
 	switch {
 	case mode.readOnly():
 		return Registered{}, &Error{Reason: ReadOnly, Name: s.Name}
@@ -155,7 +212,7 @@ func (r *Registry) register(ctx context.Context, s *Subject, reg Registration) (
 	case reg.Version < Latest:
 		return Registered{}, &Error{Reason: NotNextVersion, Name: s.Name, Version: reg.Version}
 	}
-	p, err := r.propose(ctx, s, reg, mode.imports())
+	p, err := a.proposal(ctx, r, s)
 	if err != nil {
 		return Registered{}, err
 	}
@@ -340,7 +397,9 @@ func (r *Registry) fill(ctx context.Context, name Name, p *proposal, text string
 
 // complete compiles a proposal. In an import, what does not compile is kept and marked.
 func (r *Registry) complete(ctx context.Context, p *proposal, imports bool) (err error) {
-	p.compiled, err = r.compile(ctx, &p.schema)
+	if p.compiled == nil {
+		p.compiled, err = r.compile(ctx, &p.schema)
+	}
 	switch {
 	case err == nil:
 		for _, w := range p.compiled.Warnings() {

@@ -114,6 +114,9 @@ func (p *textParser) value(depth int) error {
 	return p.syntax()
 }
 
+// manyMembers is from how many members on a map finds a name faster than going through them.
+const manyMembers = 16
+
 // object copies an object, member by member, and sorts what it copied if asked.
 func (p *textParser) object(depth int) error {
 	type span struct {
@@ -124,7 +127,23 @@ func (p *textParser) object(depth int) error {
 	p.out = append(p.out, '{')
 	first := len(p.out)
 	var members []span
-	seen := map[string]bool{}
+	var seen map[string]bool // made where there are many
+	twice := func(name string) bool {
+		if seen == nil && len(members) < manyMembers {
+			return slices.ContainsFunc(members, func(m span) bool { return m.name == name })
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+			for _, m := range members {
+				seen[m.name] = true
+			}
+		}
+		if seen[name] {
+			return true
+		}
+		seen[name] = true
+		return false
+	}
 	p.space()
 	for p.peek() != '}' {
 		if len(members) > 0 {
@@ -143,10 +162,9 @@ func (p *textParser) object(depth int) error {
 			return err
 		}
 		p.path = append(p.path, name)
-		if seen[name] {
+		if twice(name) {
 			return p.bad("the name stands twice in one object")
 		}
-		seen[name] = true
 		p.space()
 		if p.peek() != ':' {
 			return p.syntax()

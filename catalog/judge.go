@@ -204,11 +204,12 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 	defer func() { r.metrics.judging.Observe(time.Since(began).Seconds()) }()
 
 	config := s.Policies.Config()
-	next, err := compat.Compile(p.compiled)
-	if err != nil {
-		return Judgement{}, limitError(err)
+	if p.judged == nil {
+		if p.judged, err = compat.Compile(p.compiled); err != nil {
+			return Judgement{}, limitError(err)
+		}
 	}
-	p.judged = next
+	next := p.judged
 	j := Judgement{Level: config.Compatibility, subject: s, next: next}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()

@@ -46,6 +46,7 @@ type Registry struct {
 	reading  flight[Name, *Subject]
 	listing  flight[listKey, *listed]
 	queues   queues
+	rounds   *rounds
 	judged   *judged
 	metrics  *metrics
 	hearing  hearing
@@ -79,6 +80,7 @@ func New(store Store, o Options) *Registry {
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
 		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
 		hearing:  newHearing(),
+		rounds:   newRounds(),
 	}
 	r.judged, r.metrics = newJudged(r.loadEntry), newMetrics(r)
 	return r
@@ -102,10 +104,16 @@ func (r *Registry) subject(ctx context.Context, name Name) (*Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Versions) > 0 || name.Subject == "" { // that something does not exist is never kept; a scope always is
-		r.hearing.keep(era, s.Head.Rev, func() { r.subjects.put(name, s, s.size()) })
-	}
+	r.keepSubject(ctx, era, s)
 	return s, nil
+}
+
+// keepSubject remembers a subject that was read in an era. That something does not exist is never kept; a scope always
+// is.
+func (r *Registry) keepSubject(ctx context.Context, era uint64, s *Subject) {
+	if batchOf(ctx) == nil && (len(s.Versions) > 0 || s.Name.Subject == "") {
+		r.hearing.keep(era, s.Head.Rev, func() { r.subjects.put(s.Name, s, s.size()) })
+	}
 }
 
 // freshSubject reads a subject from the store. What it shows was heard of from then on: no later answer is older.
