@@ -7,12 +7,14 @@ import (
 )
 
 // A Form prints answers for those who ask in it. What it returns is kept as it is and given to everybody else who asks
-// in the same Form, so that it must rest on nothing but its argument. Forms are told apart by address.
+// in the same Form, so that it must rest on nothing but its arguments. Forms are told apart by address.
 type Form struct {
 	// Schema prints a schema by ID or GUID. lens counts how often lenses were set on the versions that carry it.
 	Schema func(s *Schema, lens int) (Answer, error)
 	// Version prints a version with its text.
 	Version func(v *Version) (Answer, error)
+	// Subjects prints a page of subjects. rev is the newest revision that it may show.
+	Subjects func(page []Subject, rev Rev, q Query) (Answer, error)
 }
 
 // Answer is a finished answer. Its bytes are shared: they must not be changed.

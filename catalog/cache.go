@@ -8,8 +8,8 @@ import (
 
 // Bounds of what a Registry keeps in memory, in bytes where they do not say otherwise.
 const (
-	// AnswerCacheBytes is for everything that was read: half of it for finished answers, a quarter for schemas and
-	// their GUIDs, an eighth each for subjects and for lists.
+	// AnswerCacheBytes is for everything that was read: half of it for finished answers, of which a quarter are pages of
+	// subjects, a quarter for schemas and their GUIDs, an eighth each for subjects and for lists.
 	AnswerCacheBytes = 256 << 20
 	MaxCompiledBytes = 64 << 20 // for schemas compiled for judging, as the validator counts
 	MaxCachedTokens  = 10_000   // tokens, counted

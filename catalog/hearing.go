@@ -142,6 +142,7 @@ func (r *Registry) deaf() {
 	h.mu.Unlock()
 	r.subjects.clear()
 	r.lists.clear()
+	r.pages.clear()
 }
 
 // settled says whether the caches follow all that was heard; mu is held.
@@ -403,6 +404,7 @@ func (r *Registry) forget() {
 	r.compiled.clear()
 	r.subjects.clear()
 	r.lists.clear()
+	r.pages.clear()
 	r.tokensChanged()
 }
 

@@ -19,9 +19,8 @@ type listed struct {
 	rev  Rev // newest revision that was visible
 }
 
-// Subjects lists subjects, sorted by context and name; see Query. A page is kept while changes are heard of, until one
-// touches any subject or policy. What it returns is shared: it must not be changed.
-func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
+// keyOf is the key of a page, and bounds its limit.
+func (q *Query) keyOf() listKey {
 	if q.Limit <= 0 || q.Limit > MaxPage {
 		q.Limit = MaxPage
 	}
@@ -29,8 +28,18 @@ func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
 	if q.Context != nil {
 		k.context = *q.Context
 	}
+	return k
+}
+
+// keeps says whether pages may be kept: what is observed changes without a revision.
+func (q *Query) keeps() bool { return q.Expand&ExpandUsage == 0 }
+
+// Subjects lists subjects, sorted by context and name; see Query. A page is kept while changes are heard of, until one
+// touches any subject or policy; one with usage never is. What it returns is shared: it must not be changed.
+func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
+	k := q.keyOf()
 	at, ok := r.hearing.current(ctx)
-	if !ok {
+	if ok = ok && q.keeps(); !ok {
 		l, err := r.list(ctx, q)
 		return l.page, err
 	}
@@ -39,10 +48,7 @@ func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
 		return l.page, nil
 	}
 	era := r.hearing.now()
-	l, err := r.listing.do(ctx, k, func(ctx context.Context) (*listed, error) { return r.list(ctx, q) })
-	if err == nil && l.rev < at { // it joined a reading that began before what this question must see, or found nothing
-		l, err = r.list(ctx, q)
-	}
+	l, err := r.listedSince(ctx, k, at, q)
 	if err != nil || len(l.page) == 0 { // that there is nothing is never kept
 		return nil, err
 	}
@@ -52,6 +58,59 @@ func (r *Registry) Subjects(ctx context.Context, q Query) ([]Subject, error) {
 	}
 	r.hearing.keep(era, l.rev, func() { r.lists.put(k, l, cost) })
 	return l.page, nil
+}
+
+// listedSince reads a page together with all who ask for it, as it was at a revision or later.
+func (r *Registry) listedSince(ctx context.Context, k listKey, at Rev, q Query) (*listed, error) {
+	l, err := r.listing.do(ctx, k, func(ctx context.Context) (*listed, error) { return r.list(ctx, q) })
+	if err == nil && l.rev < at { // it joined a reading that began before what this question must see, or found nothing
+		return r.list(ctx, q)
+	}
+	return l, err
+}
+
+// pageKey is a page of subjects as it was printed.
+type pageKey struct {
+	listKey
+	form *Form
+}
+
+// printedPage is a page that is bytes already.
+type printedPage struct {
+	Answer
+	rev Rev // newest revision that was visible
+}
+
+// SubjectsAnswer lists subjects as Subjects does, printed: while changes are heard of and none touches any subject or
+// policy, a page that was asked for before is the same bytes.
+func (r *Registry) SubjectsAnswer(ctx context.Context, q Query, f *Form) (Answer, error) {
+	k := pageKey{q.keyOf(), f}
+	at, ok := r.hearing.current(ctx)
+	if ok = ok && q.keeps(); ok {
+		if p, ok := r.pages.get(k); ok && r.hearing.untouchedSince(p.rev) {
+			r.metrics.hits.Inc()
+			return p.Answer, nil
+		}
+	}
+	era := r.hearing.now()
+	var l *listed
+	var err error
+	if ok {
+		l, err = r.listedSince(ctx, k.listKey, at, q)
+	} else {
+		l, err = r.list(ctx, q)
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	if len(l.page) == 0 {
+		return f.Subjects(nil, r.Status().Revision, q)
+	}
+	a, err := f.Subjects(l.page, l.rev, q)
+	if err == nil && ok {
+		r.hearing.keep(era, l.rev, func() { r.pages.put(k, &printedPage{a, l.rev}, 2*overhead+len(a.Body)) })
+	}
+	return a, err
 }
 
 // list reads a page from the store.

@@ -35,8 +35,9 @@ type Registry struct {
 	answers  *lru[answerKey, []printed]
 	schemas  *lru[Key, *Schema]
 	guids    *lru[string, Key]
-	subjects *lru[Name, *Subject]   // only while listening
-	lists    *lru[listKey, *listed] // only while listening
+	subjects *lru[Name, *Subject]        // only while listening
+	lists    *lru[listKey, *listed]      // only while listening
+	pages    *lru[pageKey, *printedPage] // only while listening
 	compiled *lru[Key, *compat.Schema]
 	tokens   *lru[string, *heldToken] // by hash
 	keys     keys
@@ -72,11 +73,12 @@ func New(store Store, o Options) *Registry {
 	r := &Registry{
 		store: store, log: o.Log,
 		judging:  make(chan struct{}, o.Judging),
-		answers:  newLRU[answerKey, []printed](o.AnswerCacheBytes / 2),
+		answers:  newLRU[answerKey, []printed](o.AnswerCacheBytes * 3 / 8),
 		schemas:  newLRU[Key, *Schema](o.AnswerCacheBytes * 3 / 16),
 		guids:    newLRU[string, Key](o.AnswerCacheBytes / 16),
 		subjects: newLRU[Name, *Subject](o.AnswerCacheBytes / 8),
 		lists:    newLRU[listKey, *listed](o.AnswerCacheBytes / 8),
+		pages:    newLRU[pageKey, *printedPage](o.AnswerCacheBytes / 8),
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
 		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
 		hearing:  newHearing(),

@@ -307,8 +307,9 @@ func registration(text string) string {
 	return `{"schemaType":"JSON","schema":` + strconv.Quote(text) + `}`
 }
 
-// readPages reads /v1/subjects with all that belongs to them, and counts them.
-func readPages(b testing.TB, w *wire) (subjects int) {
+// readPages reads /v1/subjects with all that belongs to them, and says how many bytes that is and, if it is to count
+// them, how many subjects.
+func readPages(b testing.TB, w *wire, count bool) (subjects, size int) {
 	b.Helper()
 	after := ""
 	for {
@@ -316,10 +317,13 @@ func readPages(b testing.TB, w *wire) (subjects int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		subjects += bytes.Count(body, []byte(`"level":`)) // one in each subject
+		size += len(body)
+		if count {
+			subjects += bytes.Count(body, []byte(`"level":`)) // one in each subject
+		}
 		_, next, more := bytes.Cut(body[max(0, len(body)-2000):], []byte(`"next":"`))
 		if !more {
-			return subjects
+			return subjects, size
 		}
 		name, _, _ := bytes.Cut(next, []byte(`"`))
 		after = string(name)

@@ -111,24 +111,56 @@ func (a *API) nativeSubjects() {
 	}, a.getSubject)
 }
 
-func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (subjectList, error) {
+func (a *API) listSubjectsExpanded(ctx context.Context, in *subjectListInput, _ *none) (finished[subjectList], error) {
 	q, config, err := a.subjectQuery(ctx, in)
 	if err != nil {
-		return subjectList{}, err
+		return finished[subjectList]{}, err
 	}
-	list := subjectList{Subjects: []subjectBody{}, Revision: a.registry.Status().Revision}
+	if CallerOf(ctx).ReadsAll() {
+		answer, err := a.registry.SubjectsAnswer(ctx, q, formOfList(config))
+		return finished[subjectList]{answer.Body}, err
+	}
+	var page []catalog.Subject
+	rev := a.registry.Status().Revision
 	for s, err := range a.eachSubject(ctx, q) {
 		if err != nil {
-			return list, err
+			return finished[subjectList]{}, err
 		}
-		list.Revision = s.Head.Rev
-		list.Subjects = append(list.Subjects, subjectBodyOf(&s, q, config))
-		if len(list.Subjects) == q.Limit {
-			list.Next = s.Name.String()
+		rev = s.Head.Rev
+		if page = append(page, s); len(page) == q.Limit {
 			break
 		}
 	}
-	return list, nil
+	answer, err := formOfList(config).Subjects(page, rev, q)
+	return finished[subjectList]{answer.Body}, err
+}
+
+// Forms of a page of subjects: without their configurations, and with them.
+var (
+	formSubjects   = &catalog.Form{Subjects: printSubjects(false)}
+	formConfigured = &catalog.Form{Subjects: printSubjects(true)}
+)
+
+func formOfList(config bool) *catalog.Form {
+	if config {
+		return formConfigured
+	}
+	return formSubjects
+}
+
+// printSubjects prints a page of subjects; after a full one there may be another.
+func printSubjects(config bool) func([]catalog.Subject, catalog.Rev, catalog.Query) (catalog.Answer, error) {
+	return func(page []catalog.Subject, rev catalog.Rev, q catalog.Query) (catalog.Answer, error) {
+		list := subjectList{Subjects: make([]subjectBody, len(page)), Revision: rev}
+		for i := range page {
+			list.Subjects[i] = subjectBodyOf(&page[i], q, config)
+		}
+		if n := len(page); n > 0 && n == q.Limit {
+			list.Next = page[n-1].Name.String()
+		}
+		body, err := encode(list)
+		return catalog.Answer{Body: body}, err
+	}
 }
 
 func (a *API) getSubject(ctx context.Context, in *subjectInput, _ *none) (subjectBody, error) {
