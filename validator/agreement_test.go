@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,12 +15,24 @@ import (
 	"github.com/accordhq/accord/validator"
 )
 
-var agreementRounds = flag.Int("rounds", 500, "random schemas that TestAgreement judges events by")
+var (
+	agreementRounds = flag.Int("rounds", 500, "random schemas that TestAgreement judges events by")
+	agreementSeed   = flag.Uint64("seed", 3, "of TestAgreement")
+	casesFile       = flag.String("cases", "", "file to which TestAgreement writes its cases, for other engines: see testdata/engines")
+)
 
 // TestAgreement holds random events under random schemas against jsonschema v5 and the byte rules.
 func TestAgreement(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 3))
+	random := rand.New(rand.NewPCG(5, *agreementSeed))
 	var c comparison
+	if *casesFile != "" {
+		f, err := os.Create(*casesFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		c.cases = json.NewEncoder(f)
+	}
 	for range *agreementRounds {
 		stream := make([]byte, 8<<10)
 		for i := range stream {
@@ -54,7 +67,19 @@ func FuzzSchema(f *testing.F) {
 }
 
 // comparison counts what was compared.
-type comparison struct{ schemas, refused, events, valid, malformed, unasked int }
+type comparison struct {
+	schemas, refused, events, valid, malformed, unasked int
+
+	cases *json.Encoder // nil: cases are not written
+	now   randomCase
+}
+
+// randomCase is a schema with events that keep the byte rules, and our verdicts.
+type randomCase struct {
+	Schema string   `json:"schema"`
+	Events []string `json:"events"`
+	Valid  []bool   `json:"valid"`
+}
 
 // schema makes one schema and several events, and compares all verdicts.
 func (c *comparison) schema(t *testing.T, schema, stream []byte, events int) {
@@ -65,6 +90,7 @@ func (c *comparison) schema(t *testing.T, schema, stream []byte, events int) {
 		c.refused++ // a loop in place, a value twice in an enum
 		return
 	}
+	c.now = randomCase{Schema: text}
 	g := &grammar{bytes: stream}
 	for range events {
 		event := g.event(3)
@@ -72,6 +98,11 @@ func (c *comparison) schema(t *testing.T, schema, stream []byte, events int) {
 			event = g.damage(event)
 		}
 		c.event(t, s, text, []byte(event))
+	}
+	if c.cases != nil && len(c.now.Events) > 0 {
+		if err := c.cases.Encode(c.now); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -88,6 +119,9 @@ func (c *comparison) event(t *testing.T, s *validator.Schema, schema string, eve
 			t.Errorf("Valid(%q) = true, but the bytes break a rule, under %s", event, schema)
 		}
 		return
+	}
+	if c.cases != nil {
+		c.now.Events, c.now.Valid = append(c.now.Events, string(event)), append(c.now.Valid, got)
 	}
 	want, asked := s.Oracle(event)
 	if !asked {

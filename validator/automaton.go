@@ -103,10 +103,8 @@ func newAutomaton(parsed *syntax.Regexp, budget *automataBudget) *automaton {
 	if err != nil {
 		return nil
 	}
-	for _, inst := range prog.Inst {
-		if inst.Op == syntax.InstEmptyWidth && syntax.EmptyOp(inst.Arg)&^(syntax.EmptyBeginText|syntax.EmptyEndText) != 0 {
-			return nil
-		}
+	if !readsBytes(prog) {
+		return nil
 	}
 	b := builder{prog: prog, budget: budget, numbers: map[string]int{}, marked: make([]uint32, len(prog.Inst)), auto: &automaton{}}
 	b.classes()
@@ -115,6 +113,13 @@ func newAutomaton(parsed *syntax.Regexp, budget *automataBudget) *automaton {
 	}
 	budget.bytes -= b.auto.bytes()
 	return b.auto
+}
+
+// readsBytes reports whether a program asks for nothing between two characters but where the text begins and ends.
+func readsBytes(prog *syntax.Prog) bool {
+	return !slices.ContainsFunc(prog.Inst, func(inst syntax.Inst) bool {
+		return inst.Op == syntax.InstEmptyWidth && syntax.EmptyOp(inst.Arg)&^(syntax.EmptyBeginText|syntax.EmptyEndText) != 0
+	})
 }
 
 // builder is the subset construction.

@@ -214,7 +214,64 @@ func spoiled(kind string, events [][]byte) [][]byte {
 
 var eventsFolder = flag.String("events", "", "folder that TestWriteBenchEvents writes the benchmark's events to")
 
-// TestWriteBenchEvents writes a file of JSON lines for each kind, for the programs that measure other engines.
+// broken has a violation for every item of the event's longest list, or all that the kind allows.
+var broken = map[string][][2]string{
+	"small":   {{`"eventId":"`, `"eventId":"x`}, {`"type":"`, `"type":"x`}, {`"occurredAt":"`, `"occurredAt":"x`}, {`"paymentId":"`, `"paymentId":"x`}, {`"amountMinor":`, `"amountMinor":-`}, {`"currency":"`, `"currency":"x`}},
+	"variant": {{`"eventId":"`, `"eventId":"x`}, {`"at":"`, `"at":"x`}, {`"id":"M-`, `"id":"M+`}, {`"score":`, `"score":-1`}, {`"ip":"`, `"ip":"256.`}, {`"category":"`, `"category":"x`}},
+	"order":   {{`"quantity":`, `"quantity":-`}, {`"sku":"PROD-`, `"sku":"PROD-x`}, {`"country":"`, `"country":"x`}, {`"amountMinor":`, `"amountMinor":-1`}, {`"eventId":"`, `"eventId":"x`}},
+	"large":   {{`"weightKg":`, `"weightKg":-1`}, {`"quantity":`, `"quantity":-`}, {`"status":"`, `"status":"x`}, {`"sku":"`, `"sku":0,"sku2":"`}, {`"tax":`, `"tax":-1`}, {`"currency":"`, `"currency":"x`}, {`"giftWrap":`, `"giftWrap":0,"other":`}},
+}
+
+func allBroken(kind string, events [][]byte) [][]byte {
+	var out [][]byte
+	for _, event := range events {
+		for _, b := range broken[kind] {
+			event = bytes.ReplaceAll(event, []byte(b[0]), []byte(b[1]))
+		}
+		out = append(out, event)
+	}
+	return out
+}
+
+// benchForm is a form in which the benchmark's events may come.
+type benchForm struct {
+	Name   string              `json:"name"`
+	Valid  bool                `json:"valid"`
+	Events map[string][]string `json:"events"` // by kind
+}
+
+// benchForms are all forms of n events of each kind.
+func benchForms(n int) []benchForm {
+	texts := func(events [][]byte) []string {
+		var out []string
+		for _, event := range events {
+			out = append(out, string(event))
+		}
+		return out
+	}
+	var forms []benchForm
+	for _, name := range sortedKeys(rewrite) {
+		f := benchForm{name, true, map[string][]string{}}
+		for _, kind := range benchKinds {
+			random := maker{rand.New(rand.NewPCG(3, 4))}
+			for _, event := range benchEvents(kind, n) {
+				f.Events[kind] = append(f.Events[kind], string(rewrite[name](random, event)))
+			}
+		}
+		forms = append(forms, f)
+	}
+	for name, spoil := range map[string]func(kind string, events [][]byte) [][]byte{"one fault": spoiled, "all broken": allBroken} {
+		f := benchForm{name, false, map[string][]string{}}
+		for _, kind := range benchKinds {
+			f.Events[kind] = texts(spoil(kind, benchEvents(kind, n)))
+		}
+		forms = append(forms, f)
+	}
+	return forms
+}
+
+// TestWriteBenchEvents writes what testdata/engines measures: a file of JSON lines for each kind, their other forms, and
+// hostile events.
 func TestWriteBenchEvents(t *testing.T) {
 	if *eventsFolder == "" {
 		t.Skip("no folder given (-events)")
@@ -225,6 +282,24 @@ func TestWriteBenchEvents(t *testing.T) {
 	for _, kind := range benchKinds {
 		lines := bytes.Join(benchEvents(kind, 64), []byte("\n"))
 		if err := os.WriteFile(filepath.Join(*eventsFolder, kind+".jsonl"), lines, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type hostile struct {
+		Name   string `json:"name"`
+		Schema string `json:"schema"`
+		Event  string `json:"event"`
+	}
+	var cases []hostile
+	for _, c := range hostileCases(2) {
+		cases = append(cases, hostile{c.name, c.schema, c.event})
+	}
+	for name, v := range map[string]any{"forms.json": benchForms(64), "hostile.json": cases} {
+		text, err := json.Marshal(v)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(*eventsFolder, name), text, 0o644)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -243,19 +318,25 @@ func TestBenchEvents(t *testing.T) {
 		if mean := total / len(events); mean < sizes[kind]*8/10 || mean > sizes[kind]*12/10 {
 			t.Errorf("%s: %d bytes an event, want about %d", kind, mean, sizes[kind])
 		}
-		forms := map[string][][]byte{"": events, "spoiled": spoiled(kind, events)}
-		for form, change := range rewrite {
-			for _, event := range events {
-				forms[form] = append(forms[form], change(maker{rand.New(rand.NewPCG(3, 4))}, event))
+		for _, event := range events {
+			if !s.Valid(event) {
+				t.Errorf("%s: %v: %s", kind, s.Check(event), event)
 			}
 		}
-		for form, events := range forms {
-			for _, event := range events {
-				want := form != "spoiled"
-				if v5, asked := s.AskV5(event); s.Valid(event) != want || asked && v5 != want {
-					t.Errorf("%s %s: Valid = %v, jsonschema v5 says %v: %s\n%v", kind, form, s.Valid(event), v5, event, s.Check(event))
+	}
+	most := 0
+	for _, f := range benchForms(64) {
+		for _, kind := range benchKinds {
+			s := compile(t, benchSchema(t, kind))
+			for _, event := range f.Events[kind] {
+				if v5, asked := s.AskV5([]byte(event)); s.Valid([]byte(event)) != f.Valid || asked && v5 != f.Valid {
+					t.Errorf("%s %s: Valid = %v, jsonschema v5 says %v: %s\n%v", kind, f.Name, s.Valid([]byte(event)), v5, event, s.Check([]byte(event)))
 				}
+				most = max(most, len(s.Explain([]byte(event), 0)))
 			}
 		}
+	}
+	if most < 90 {
+		t.Errorf("no event has more than %d violations", most)
 	}
 }

@@ -170,10 +170,8 @@ func (x *explainer) member(o *objectRules, m member, present []bool) {
 		applied = true
 		x.value(o.known[at].schema, m.value, "false")
 	}
-	for _, p := range o.patterns {
-		if !p.matches(name, &x.counts) {
-			continue
-		}
+	for _, k := range o.matching(nil, name, &x.counts) {
+		p := o.patterns[k]
 		applied = true
 		if s.address == otherName {
 			x.path[len(x.path)-1].address = "~re:" + string(appendToken(nil, p.source)[1:])

@@ -119,6 +119,7 @@ func TestRecursiveUnions(t *testing.T) {
 	for _, schema := range []string{
 		`{"anyOf":[{"type":"integer"},{"type":"array","items":{"$ref":"#"}},{"type":"array","maxItems":1,"items":{"$ref":"#"}}]}`,
 		`{"oneOf":[{"type":"integer"},{"items":{"$ref":"#"},"type":"array","minItems":1},{"type":"array","minItems":2,"items":{"$ref":"#"}}]}`,
+		`{` + draft2020 + `,"$dynamicAnchor":"n","anyOf":[{"type":"integer"},{"type":"array","items":{"$dynamicRef":"#n"}},{"type":"array","maxItems":1,"items":{"$dynamicRef":"#n"}}]}`,
 		`{"not":{"anyOf":[{"type":"string"},{"items":{"not":{"$ref":"#"}},"type":"array"},{"items":{"not":{"$ref":"#"}},"type":"array","maxItems":2}]}}`,
 	} {
 		s := compile(t, schema)
@@ -131,11 +132,15 @@ func TestRecursiveUnions(t *testing.T) {
 	}
 }
 
-// TestBudget: an event may not ask for more work than its bytes allow, and is refused with that word. Answers that depend
-// on the dynamic scope are not remembered.
+// TestBudget: an event may not ask for more work than its bytes allow, and is refused with that word. Answers are not
+// remembered where somebody needs to know what was evaluated.
 func TestBudget(t *testing.T) {
-	s := compile(t, `{`+draft2020+`,"$dynamicAnchor":"n","anyOf":[{"type":"integer"},{"type":"array","items":{"$dynamicRef":"#n"}},{"type":"array","maxItems":1,"items":{"$dynamicRef":"#n"}}]}`)
-	event := []byte(strings.Repeat("[", 40) + `"x"` + strings.Repeat("]", 40))
+	var defs strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&defs, `"d%d":{"anyOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]},`, i, i+1, i+1)
+	}
+	s := compile(t, `{`+draft2020+`,"$ref":"#/$defs/d0","unevaluatedProperties":false,"$defs":{`+defs.String()+`"d30":{"properties":{"a":true}}}}`)
+	event := []byte(`{"a":1}`)
 	found := s.Explain(event, 0)
 	if len(found) != 1 || found[0].Keyword != "budget" || s.Valid(event) {
 		t.Fatalf("Explain = %+v, want budget", found)

@@ -63,6 +63,9 @@ type Pattern struct{ p *pattern }
 func NewPattern(source string) Pattern {
 	l := &lowering{program: &program{}, patterns: map[string]*pattern{}, budget: automataBudget{MaxAutomata, automataWork}, maxBytes: MaxProgramBytes}
 	p, err := l.pattern(&Node{}, source, "pattern")
+	if err == nil {
+		err = l.automaton(&Node{}, p)
+	}
 	if err != nil {
 		panic(err)
 	}

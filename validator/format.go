@@ -31,6 +31,9 @@ var formats = map[string]func([]byte) bool{
 	"regex":                 isRegex,
 }
 
+// wholeFormats are the formats whose length is nearly fixed: they are judged while a string is scanned.
+var wholeFormats = map[string]func(text []byte, i int) int{"uuid": wholeUUID, "date": wholeDate, "date-time": wholeDateTime}
+
 // formatWords say what a format asks for, where its name does not.
 var formatWords = map[string]string{
 	"date-time": "a date-time (RFC 3339)", "date": "a date (RFC 3339)", "time": "a time with an offset (RFC 3339)",
@@ -53,6 +56,14 @@ func isUUID(s []byte) bool {
 	four := func(i int) uint64 { return uint64(binary.LittleEndian.Uint32(s[i:])) }
 	eight := func(i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
 	return areHex(eight(0)) && areHex(four(9)|four(14)<<32) && areHex(four(19)|four(24)<<32) && areHex(eight(28))
+}
+
+// wholeUUID is isUUID from the byte behind the opening quote on: see textRules.whole.
+func wholeUUID(text []byte, i int) int {
+	if end := i + 36; end < len(text) && text[end] == '"' && isUUID(text[i:end]) {
+		return end + 1
+	}
+	return -1
 }
 
 // areHex reports whether all eight bytes of w are hexadecimal digits. Adding to a byte below 0x80 sets its high bit where

@@ -81,6 +81,31 @@ func isDateTime(s []byte) bool {
 	return len(s) > 11 && s[10]|0x20 == 't' && isDate(s[:10]) && isTime(s[11:])
 }
 
+// wholeDate and wholeDateTime judge a string from the byte behind its opening quote on: see textRules.whole.
+func wholeDate(text []byte, i int) int {
+	if end := i + len("2026-01-02"); end < len(text) && text[end] == '"' && isDate(text[i:end]) {
+		return end + 1
+	}
+	return -1
+}
+
+func wholeDateTime(text []byte, i int) int {
+	end := i + len("2026-01-02T03:04:05")
+	if end >= len(text) {
+		return -1
+	}
+	if text[end] == '.' {
+		end = skipDigits(text, end+1)
+	}
+	if end < len(text) && text[end] != 'Z' {
+		end += len("+01:0")
+	}
+	if end++; end < len(text) && text[end] == '"' && isDateTime(text[i:end]) {
+		return end + 1
+	}
+	return -1
+}
+
 // isDuration: RFC 3339, appendix A: weeks alone, or a run of neighbours of years, months, days, and after T of hours,
 // minutes, seconds.
 func isDuration(s []byte) bool {

@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/accordhq/accord/validator"
@@ -44,5 +45,25 @@ func FuzzValid(f *testing.F) {
 		for i, s := range schemas {
 			c.event(t, s, fuzzSchemas[i], event)
 		}
+	})
+}
+
+// FuzzText compiles any text: it is refused with a *SchemaError, or judges as the others do.
+func FuzzText(f *testing.F) {
+	for i, text := range fuzzSchemas {
+		f.Add([]byte(text), []byte(`{"kind":"a","a":[1,"x"],"n":1}`))
+		f.Add([]byte(text), orderEvents(len(fuzzSchemas))[i])
+	}
+	f.Add([]byte(`{"$schema":"https://json-schema.org/draft/2020-12/schema","$dynamicAnchor":"n","items":{"$dynamicRef":"#n"}}`), []byte(`[[]]`))
+	f.Fuzz(func(t *testing.T, text, event []byte) {
+		s, err := validator.Compile(validator.Document{Text: text}, validator.Limits{})
+		if err != nil {
+			if _, ok := errors.AsType[*validator.SchemaError](err); !ok {
+				t.Errorf("Compile(%q) = %v", text, err)
+			}
+			return
+		}
+		var c comparison
+		c.event(t, s, string(text), event)
 	})
 }

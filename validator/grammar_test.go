@@ -147,7 +147,7 @@ func (g *grammar) applicator(depth int) (name, value string) {
 	case 4, 5:
 		return "additionalProperties", g.one("false", schema(), "false")
 	case 6:
-		return "patternProperties", fmt.Sprintf("{%s:%s}", quoted(g.one(grammarPatterns...)), schema())
+		return "patternProperties", g.patterns(schema)
 	case 7, 8:
 		return "items", schema()
 	case 9:
@@ -221,6 +221,19 @@ func (g *grammar) properties(depth int) string {
 			taken[name] = true
 			members = append(members, name+":"+g.schema(depth))
 		}
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// patterns are one pattern, or as many as get an automaton together.
+func (g *grammar) patterns(schema func() string) string {
+	first, n := g.choose(len(grammarPatterns)), 1
+	if g.choose(3) == 2 {
+		n = 2 + g.choose(7)
+	}
+	var members []string
+	for k := range n {
+		members = append(members, quoted(grammarPatterns[(first+k)%len(grammarPatterns)])+":"+schema())
 	}
 	return "{" + strings.Join(members, ",") + "}"
 }

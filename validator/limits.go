@@ -21,7 +21,7 @@ const (
 	StepBase          = 4096   // steps that any event may cost, see StepsPerByte
 	StepsPerByte      = 16     // further steps for each byte of an event; a schema with wider unions allows more
 	MaxStepsPerByte   = 256    // but no schema allows more than this
-	MemoAfter         = 64     // branches tried in one event after which their failures are remembered
+	MemoAfter         = 64     // branches tried in one event after which answers are remembered; or 1,024 steps and one a byte
 	MaxMemo           = 65_536 // of those
 	MaxViolations     = 100    // of one Explain
 	MaxKeptScratch    = 64 << 10

@@ -26,21 +26,23 @@ func newLiteral(text string) literal {
 	return l
 }
 
-// begins reports whether the first eight bytes of the literal stand at text[i]; no within the last bytes of a text.
-func (l *literal) begins(text []byte, i int) bool {
-	return i+8 <= len(text) && (binary.LittleEndian.Uint64(text[i:])^l.word[0])&l.mask[0] == 0
-}
-
-// ends reports the same of what follows them.
-func (l *literal) ends(text []byte, i int) bool { return len(l.text) <= 8 || l.rest(text, i) }
-
-func (l *literal) rest(text []byte, i int) bool {
+// standsAt reports whether the literal stands at text[i]. Whatever its length, the way through is the same: members come
+// in any order, and a branch by length would be guessed wrongly.
+func (l *literal) standsAt(text []byte, i int) bool {
 	if i+8*literalWords > len(text) {
 		return bytes.HasPrefix(text[i:], l.text)
 	}
-	b := (*[8 * literalWords]byte)(text[i:])
-	differs := (binary.LittleEndian.Uint64(b[8:])^l.word[1])&l.mask[1] | (binary.LittleEndian.Uint64(b[16:])^l.word[2])&l.mask[2]
-	return differs == 0 && (len(l.text) <= len(b) || bytes.HasPrefix(text[i+len(b):], l.text[len(b):]))
+	return l.differs((*[8 * literalWords]byte)(text[i:])) == 0 && (len(l.text) <= 8*literalWords || l.rest(text, i))
+}
+
+func (l *literal) differs(b *[8 * literalWords]byte) uint64 {
+	return (binary.LittleEndian.Uint64(b[:])^l.word[0])&l.mask[0] | (binary.LittleEndian.Uint64(b[8:])^l.word[1])&l.mask[1] |
+		(binary.LittleEndian.Uint64(b[16:])^l.word[2])&l.mask[2]
+}
+
+// rest compares what is longer than the words.
+func (l *literal) rest(text []byte, i int) bool {
+	return bytes.HasPrefix(text[i+8*literalWords:], l.text[8*literalWords:])
 }
 
 // among returns the index of the literal of a set that stands at text[i], or -1.
@@ -54,11 +56,8 @@ func among(set []literal, text []byte, i int) int {
 		return -1
 	}
 	b := (*[8 * literalWords]byte)(text[i:])
-	w0, w1, w2 := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])
 	for k := range set {
-		l := &set[k]
-		if (w0^l.word[0])&l.mask[0] == 0 && (w1^l.word[1])&l.mask[1]|(w2^l.word[2])&l.mask[2] == 0 &&
-			(len(l.text) <= len(b) || bytes.HasPrefix(text[i+len(b):], l.text[len(b):])) {
+		if l := &set[k]; l.differs(b) == 0 && (len(l.text) <= len(b) || l.rest(text, i)) {
 			return k
 		}
 	}

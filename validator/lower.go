@@ -70,8 +70,8 @@ func (l *lowering) node(n *Node) (*node, error) {
 			return nil, err
 		}
 	}
-	if out.inPlace != nil || out.scope != nil || out.array != nil && out.array.unevaluated != nil ||
-		out.object != nil && (out.object.unevaluated != nil || len(out.object.dependentSchemas) > 0) {
+	out.way = wayOf(out.text, out.values)
+	if out.inPlace != nil || out.scope != nil || out.array.walksAgain() || out.object.walksAgain() {
 		bare := *out
 		bare.inPlace, bare.scope = nil, nil
 		out.bare = &bare
@@ -80,6 +80,17 @@ func (l *lowering) node(n *Node) (*node, error) {
 		}
 	}
 	return out, nil
+}
+
+// walksAgain reports whether an item may be walked more than once.
+func (a *arrayRules) walksAgain() bool {
+	return a != nil && (a.contains != nil || a.unevaluated != nil)
+}
+
+// walksAgain reports whether a member may be walked more than once.
+func (o *objectRules) walksAgain() bool {
+	return o != nil && (o.unevaluated != nil || len(o.dependentSchemas) > 0 || len(o.patterns) > 1 ||
+		slices.ContainsFunc(o.known, func(k known) bool { return len(k.several) > 0 }))
 }
 
 // hold counts what a node holds.
@@ -158,6 +169,9 @@ func (l *lowering) text(n *Node, out *node) (err error) {
 		if r.pattern, err = l.pattern(n, *n.Pattern, "pattern"); err != nil {
 			return err
 		}
+		if err := l.automaton(n, r.pattern); err != nil {
+			return err
+		}
 	}
 	if n.FormatAsserted {
 		r.format = formats[n.Format]
@@ -166,6 +180,9 @@ func (l *lowering) text(n *Node, out *node) (err error) {
 		return err
 	}
 	r.content = r.base64 || r.json || r.contentSchema != nil
+	if r.pattern == nil && r.minLength <= 0 && r.maxLength < 0 && !r.content && n.FormatAsserted {
+		r.whole = wholeFormats[n.Format]
+	}
 	r.more = r.minLength > 0 || r.maxLength >= 0 || r.format != nil || r.content
 	if r.more || r.pattern != nil {
 		out.text = r
@@ -183,17 +200,24 @@ func (l *lowering) pattern(n *Node, source, keyword string) (*pattern, error) {
 		return nil, &SchemaError{URI: n.Document, Pointer: join(n.Pointer, keyword), Keyword: keyword, Message: "is no pattern of RE2"}
 	}
 	p := &pattern{source: source, slow: slow}
-	if parsed, err := syntax.Parse(source, syntax.Perl); err == nil {
+	l.patterns[source] = p
+	return p, l.hold(n, 64*len(source))
+}
+
+// automaton gives a pattern its automaton, where it can have one.
+func (l *lowering) automaton(n *Node, p *pattern) error {
+	if p.tried {
+		return nil
+	}
+	p.tried = true
+	if parsed, err := syntax.Parse(p.source, syntax.Perl); err == nil {
 		p.fixed, p.fast = newTemplate(parsed), newAutomaton(parsed, &l.budget)
 	}
-	l.patterns[source] = p
-	bytes := 64 * len(source)
 	if p.fast == nil {
-		l.program.slowPatterns = append(l.program.slowPatterns, source)
-	} else {
-		bytes += p.fast.bytes()
+		l.program.slowPatterns = append(l.program.slowPatterns, p.source)
+		return nil
 	}
-	return p, l.hold(n, bytes)
+	return l.hold(n, p.fast.bytes())
 }
 
 func (l *lowering) array(n *Node, out *node) (err error) {
@@ -227,7 +251,7 @@ func (l *lowering) scope(n *Node, out *node) error {
 	l.hides = l.hides || resource.Pointer != ""
 	s, ok := l.scopes[resource]
 	if !ok {
-		s = &scope{anchors: map[string]*node{}}
+		s = &scope{id: len(l.scopes) + 1, anchors: map[string]*node{}}
 		l.scopes[resource] = s
 		for _, a := range resource.DynamicAnchors {
 			target, err := l.node(a.Schema)

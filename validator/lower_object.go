@@ -18,7 +18,7 @@ func (l *lowering) object(n *Node, out *node) error {
 		}
 	}
 	r := o.rules
-	l.widen(1 + len(r.patterns) + len(r.dependentSchemas))
+	l.widen(r.steps(0) + 1 + len(r.dependentSchemas))
 	if r.minProperties > 0 || r.maxProperties >= 0 || len(r.known) > 0 || len(r.patterns) > 0 || r.additional != nil || r.propertyNames != nil || r.unevaluated != nil {
 		o.apply()
 		o.order()
@@ -107,7 +107,18 @@ func (o *objectLowering) patternsOf() (err error) {
 		}
 		o.rules.patterns = append(o.rules.patterns, rule)
 	}
-	return nil
+	set := newPatternSet(o.rules.patterns, &o.budget)
+	for k, p := range o.rules.patterns {
+		if set == nil || slices.Contains(set.others, int32(k)) {
+			if err := o.automaton(o.node, p.pattern); err != nil {
+				return err
+			}
+		}
+	}
+	if o.rules.set = set; set == nil {
+		return nil
+	}
+	return o.hold(o.node, set.bytes())
 }
 
 func (o *objectLowering) rest() error {
@@ -152,6 +163,7 @@ func (o *objectLowering) dependencies() (err error) {
 func (o *objectLowering) apply() {
 	r := o.rules
 	r.closed = r.additional != nil && r.additional.never && len(r.patterns) == 0
+	r.quick = newQuickNames(r.known)
 	r.plain = len(r.patterns) == 0 && r.propertyNames == nil
 	var unused counters
 	for i := range r.known {
@@ -159,10 +171,8 @@ func (o *objectLowering) apply() {
 		if k.schema != nil {
 			k.several = append(k.several, k.schema)
 		}
-		for _, p := range r.patterns {
-			if p.matches([]byte(k.name), &unused) {
-				k.several = append(k.several, p.schema)
-			}
+		for _, p := range r.matching(nil, []byte(k.name), &unused) {
+			k.several = append(k.several, r.patterns[p].schema)
 		}
 		if len(k.several) == 0 && r.additional != nil {
 			k.several = append(k.several, r.additional)
@@ -178,7 +188,7 @@ func (o *objectLowering) apply() {
 func (o *objectLowering) order() {
 	r, p := o.rules, o.program
 	r.first = len(p.next)
-	p.next = append(p.next, slices.Repeat([]int32{-1}, len(r.known)+1)...)
+	p.next = append(append(p.next, slices.Repeat([]int32{-1}, len(r.known)+1)...), 0)
 	next, last := p.next[r.first:], 0
 	for _, property := range o.node.Properties {
 		at := o.names[property.Name]

@@ -7,8 +7,8 @@ func (l *lowering) fuse(n *Node, out *node) error {
 	if n.UnevaluatedProperties == nil {
 		return nil
 	}
-	e := evaluated{names: map[string]bool{}, patterns: map[string]bool{}}
-	if !e.take(n, 0) {
+	e := evaluated{names: map[string]bool{}, patterns: map[string]bool{}, taken: map[*Node]bool{}}
+	if !e.take(n) {
 		return nil
 	}
 	anything := true
@@ -47,12 +47,18 @@ func addTo(own []Property, names []string, wanted map[string]bool, schema *Node)
 type evaluated struct {
 	listed, expressions []string // in the order in which they are reached
 	names, patterns     map[string]bool
+	taken               map[*Node]bool
 	all                 bool
 }
 
 // take adds what n evaluates, and what it refers to; false if that depends on the event.
-func (e *evaluated) take(n *Node, depth int) bool {
-	if depth > MaxDepth || len(n.AnyOf)+len(n.OneOf)+len(n.DependentSchemas) > 0 || n.If != nil || n.DynamicRef != nil {
+func (e *evaluated) take(n *Node) bool {
+	if e.taken[n] {
+		return true
+	}
+	first := len(e.taken) == 0
+	e.taken[n] = true
+	if len(n.AnyOf)+len(n.OneOf)+len(n.DependentSchemas) > 0 || n.If != nil || n.DynamicRef != nil {
 		return false
 	}
 	for _, p := range n.Properties {
@@ -67,12 +73,12 @@ func (e *evaluated) take(n *Node, depth int) bool {
 			e.expressions = append(e.expressions, p.Name)
 		}
 	}
-	e.all = e.all || n.AdditionalProperties != nil || depth > 0 && n.UnevaluatedProperties != nil
-	if n.Ref != nil && !e.take(n.Ref, depth+1) {
+	e.all = e.all || n.AdditionalProperties != nil || !first && n.UnevaluatedProperties != nil
+	if n.Ref != nil && !e.take(n.Ref) {
 		return false
 	}
 	for _, branch := range n.AllOf {
-		if !e.take(branch, depth+1) {
+		if !e.take(branch) {
 			return false
 		}
 	}

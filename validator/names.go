@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -56,6 +57,79 @@ func (t *nameTable) slot(name []byte) int {
 		return int(maphash.Bytes(nameSeed, name) >> t.shift)
 	}
 	return int(nameKey(name) * t.multiplier >> t.shift)
+}
+
+// quickNames finds a known name by some bytes of it, as it stands in most events: it neither looks for the end of the
+// name nor counts its length, and what it finds is compared as a whole. The zero value finds nothing.
+type quickNames struct {
+	offset     int    // of the bytes, from the opening quote on; each of the names has them
+	mask       uint64 // of those that count
+	multiplier uint64
+	shift      uint8
+	slots      []uint8 // 1 + index of the first name there; 0 = empty
+	next       []uint8 // by index: 1 + index of the next name in the same slot
+}
+
+const quickChain = 3 // names in one slot at most
+
+// newQuickNames tries all places where the bytes may stand.
+func newQuickNames(known []known) (best quickNames) {
+	if len(known) == 0 || len(known) > 64 {
+		return quickNames{}
+	}
+	shortest := len(known[0].quoted.text)
+	for _, k := range known {
+		shortest = min(shortest, len(k.quoted.text))
+	}
+	size := max(8, 1<<bits.Len(uint(4*len(known)-1)))
+	least := quickChain + 1
+	for offset := 1; offset == 1 || offset+8 <= shortest; offset++ {
+		q := quickNames{offset: offset, mask: ^uint64(0), multiplier: 0x9e3779b97f4a7c15, shift: uint8(64 - bits.Len(uint(size-1)))}
+		if n := shortest - offset; n < 8 {
+			q.mask = 1<<(8*n) - 1
+		}
+		for range multipliers {
+			if longest := q.fill(known, size); longest < least {
+				best, least = q, longest
+			}
+			if least == 1 {
+				return best
+			}
+			q.multiplier = q.multiplier*0xd1342543de82ef95 + 2
+		}
+	}
+	return best
+}
+
+// fill enters every name and returns how many stand in the fullest slot.
+func (q *quickNames) fill(known []known, size int) (longest int) {
+	q.slots, q.next = make([]uint8, size), make([]uint8, len(known))
+	count := make([]int, size)
+	for i := range known {
+		var padded [16 + 8]byte
+		copy(padded[:], known[i].quoted.text[q.offset:])
+		slot := (binary.LittleEndian.Uint64(padded[:]) & q.mask) * q.multiplier >> q.shift
+		q.next[i], q.slots[slot] = q.slots[slot], uint8(i+1)
+		count[slot]++
+		longest = max(longest, count[slot])
+	}
+	return longest
+}
+
+// find returns the index of the known name that stands at text[i] with its quotes and its colon, or -1; -1 says nothing.
+func (q *quickNames) find(known []known, text []byte, i int) int {
+	i += q.offset
+	if i+8 > len(text) || len(q.slots) == 0 {
+		return -1
+	}
+	slot := (binary.LittleEndian.Uint64(text[i:]) & q.mask) * q.multiplier >> q.shift
+	i -= q.offset
+	for at := int(q.slots[slot]); at > 0; at = int(q.next[at-1]) {
+		if known[at-1].quoted.standsAt(text, i) {
+			return at - 1
+		}
+	}
+	return -1
 }
 
 // find returns the index of a name whose escapes are resolved, or -1.

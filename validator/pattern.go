@@ -8,6 +8,7 @@ type pattern struct {
 	slow   *regexp.Regexp
 	fixed  *template  // nil where there is none
 	fast   *automaton // likewise
+	tried  bool       // both were asked for
 }
 
 // quoted judges a JSON string from the byte behind its opening quote on, and scans it on the way. It returns the end

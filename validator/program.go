@@ -5,9 +5,10 @@ type node struct {
 	id           int    // its number in the program
 	uri, pointer string // where it stands, for locations
 	never        bool   // the schema false
-	bare         *node  // the node without its links, where other schemas judge the same value or marks are kept: see run.linked
+	bare         *node  // the node without its links, where a value may be walked more than once or marks are kept: see run.linked
 	fused        *node  // bare with what unevaluatedProperties judges, where that is known beforehand
 	types        TypeSet
+	way          stringWay
 	values       *valueSet // const and enum
 	number       *numberRules
 	text         *textRules
@@ -34,6 +35,7 @@ type textRules struct {
 	minLength, maxLength int64
 	pattern              *pattern
 	format               func([]byte) bool
+	whole                func(text []byte, i int) int // the format on a string's bytes from i on, up to behind its closing quote; -1 says nothing
 	formatName           string
 	base64, json         bool
 	contentSchema        *node
@@ -58,6 +60,7 @@ type objectRules struct {
 	minProperties, maxProperties int64
 	table                        nameTable
 	known                        []known
+	quick                        quickNames
 	required                     []int  // as the document lists them
 	must                         uint64 // the required ones among the first 64 known
 	manyMust                     []int  // those beyond
@@ -65,6 +68,7 @@ type objectRules struct {
 	closed                       bool   // a name that is not known is refused
 	plain                        bool   // a member needs nothing but the one schema that its name leads to
 	patterns                     []patternRule
+	set                          *patternSet // of many patterns; else nil
 	additional                   *node
 	propertyNames                *node
 	dependentRequired            []dependentNames
@@ -125,6 +129,7 @@ type discriminator struct {
 
 // scope is a schema resource with its dynamic anchors.
 type scope struct {
+	id      int // from 1 on
 	anchors map[string]*node
 }
 

@@ -16,10 +16,12 @@ type run struct {
 	bits    []uint64
 	spans   []span
 	buf     []byte
+	matched []int32  // patterns that the names of open objects match
 	escapes int      // strings with escapes seen so far
 	names   nameList // of the objects that are open, but for known ones
 	// next learns the order of members: after a name of an object, which one followed last time. Each object rule
-	// has its own part, from objectRules.first on: at 0 the name that came first, at 1 + k the one after known name k.
+	// has its own part, from objectRules.first on: at 0 the name that came first, at 1 + k the one after known name k, and
+	// last how little this can be trusted.
 	next    []int32
 	counts  counters
 	memo    memo
@@ -37,10 +39,9 @@ func (r *run) begin(p *program, text []byte, times int) {
 	r.steps = times * (StepBase + len(text)*p.stepsPerByte)
 	r.nodeAt, r.chain = -1, 0
 	r.entered, r.bits, r.spans, r.buf = r.entered[:0], r.bits[:0], r.spans[:0], r.buf[:0]
+	r.matched = r.matched[:0]
 	r.names.list = r.names.list[:0]
-	if r.memo.tries > 0 {
-		r.memo.begin()
-	}
+	r.memo.begin(r.steps, len(text))
 }
 
 // judge reports whether the event is an instance. If fault is set, that is why it is not.

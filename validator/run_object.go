@@ -5,7 +5,7 @@ func (r *run) object(o *objectRules, start int, own marks) int {
 	if !r.open() {
 		return -1
 	}
-	m := members{rules: o, own: own, first: len(r.names.list), bits: len(r.bits), next: r.next[o.first : o.first+len(o.known)+1]}
+	m := members{rules: o, own: own, first: len(r.names.list), bits: len(r.bits), next: r.next[o.first : o.first+len(o.known)+2]}
 	if len(o.known) > 64 {
 		m.more = r.newMarks(len(o.known))
 	}
@@ -15,13 +15,35 @@ func (r *run) object(o *objectRules, start int, own marks) int {
 		return r.members(&m, start, i)
 	}
 	foresee := o.plain && own.size == 0 && len(o.known) <= 64
+	trusted := foresee && *m.distrust() <= trustedMisses
 	for {
-		// The name that followed last time is tried first: one comparison takes the place of a scan and a search.
-		at := m.next[m.last]
-		if foresee && at >= 0 && m.present>>at&1 == 0 && o.known[at].quoted.begins(text, i) && o.known[at].quoted.ends(text, i) {
+		// The name that followed last time is tried first, then any other: a comparison takes the place of a scan.
+		at := -1
+		if trusted {
+			if at = int(m.next[m.last]); at >= 0 {
+				var same bool
+				if q := &o.known[at].quoted; i+8*literalWords <= len(text) { // standsAt, but inline
+					same = q.differs((*[8 * literalWords]byte)(text[i:])) == 0 && (len(q.text) <= 8*literalWords || q.rest(text, i))
+				} else {
+					same = q.standsAt(text, i)
+				}
+				if !same || m.present>>at&1 != 0 {
+					at = -1
+				}
+			}
+		}
+		if at < 0 && foresee {
+			if at = o.quick.find(o.known, text, i); at >= 0 {
+				if m.present>>at&1 != 0 {
+					return r.malformed()
+				}
+				m.learn(at)
+			}
+		}
+		if at >= 0 {
 			k := &o.known[at]
 			m.present |= 1 << at
-			m.last = int(at) + 1
+			m.last = at + 1
 			i = skipSpace(text, i+len(k.quoted.text))
 			if k.only != nil {
 				i = r.value(k.only, i, noMarks)
@@ -47,6 +69,24 @@ func (r *run) object(o *objectRules, start int, own marks) int {
 			return r.malformed()
 		}
 	}
+}
+
+// trustedMisses is how much distrust an order of members may have earned to be tried first: see members.learn.
+const trustedMisses = 8
+
+// distrust grows where members do not follow each other as they did last time.
+func (m *members) distrust() *int32 { return &m.next[len(m.next)-1] }
+
+// learn notes which known name followed the last one. Where members come in any order, to expect one costs more than it
+// saves: a miss counts as many times as it takes hits to be worth it.
+func (m *members) learn(at int) {
+	d := m.distrust()
+	if m.next[m.last] == int32(at) {
+		*d = max(*d-1, 0)
+		return
+	}
+	m.next[m.last] = int32(at)
+	*d = min(*d+2, 2*trustedMisses)
 }
 
 // judgeMember judges a member's value by the one schema that applies to it, if there is one.
@@ -104,7 +144,7 @@ func (r *run) member(m *members, i int) int {
 	at := o.table.find(plainName(&r.names.one, r.text, name))
 	switch {
 	case at >= 0:
-		m.next[m.last] = int32(at)
+		m.learn(at)
 		if !r.note(m, at) {
 			return r.malformed()
 		}
@@ -167,18 +207,18 @@ func (r *run) byPattern(o *objectRules, name scanned, value int) (end int, appli
 		r.buf = appendUnescaped(r.buf, plain)
 		plain = r.buf[from:]
 	}
-	r.steps -= len(o.patterns) * (len(plain) / 8)
-	for k := range o.patterns {
-		if !o.patterns[k].matches(plain, &r.counts) {
-			continue
-		}
-		applied = true
-		if end = r.value(o.patterns[k].schema, value, noMarks); end < 0 {
+	r.steps -= o.steps(len(plain))
+	first := len(r.matched)
+	r.matched = o.matching(r.matched, plain, &r.counts)
+	last := len(r.matched)
+	r.buf = r.buf[:from]
+	for k := first; k < last; k++ {
+		if end = r.value(o.patterns[r.matched[k]].schema, value, noMarks); end < 0 {
 			break
 		}
 	}
-	r.buf = r.buf[:from]
-	return end, applied
+	r.matched = r.matched[:first]
+	return end, last > first
 }
 
 // members judges what concerns an object as a whole, whose brace is at i, and returns its end.

@@ -2,20 +2,55 @@ package validator
 
 import "unicode/utf8"
 
+// stringWay is the first way to judge a string: most strings need no other.
+type stringWay uint8
+
+const (
+	wayPlain   stringWay = iota // nothing is asked of it
+	wayAmong                    // it stands as one of a few literals
+	wayPattern                  // a pattern reads it on the way to its closing quote
+	wayWhole                    // a format does
+	wayLength                   // only its length counts
+	wayAny
+)
+
+func wayOf(t *textRules, v *valueSet) stringWay {
+	switch {
+	case t == nil && v == nil:
+		return wayPlain
+	case t == nil:
+		return wayAmong
+	case v != nil:
+		return wayAny
+	case t.pattern != nil:
+		return wayPattern
+	case t.whole != nil:
+		return wayWhole
+	case t.format == nil && !t.content:
+		return wayLength
+	}
+	return wayAny
+}
+
 // str judges the string at i: its bytes, its length, pattern, format and content, const and enum.
 func (r *run) str(n *node, i int) int {
-	t, v := n.text, n.values
-	switch {
-	case t == nil && v != nil:
-		if k := among(v.strings, r.text, i); k >= 0 {
-			return i + len(v.strings[k].text)
+	t := n.text
+	switch n.way {
+	case wayAmong:
+		if k := among(n.values.strings, r.text, i); k >= 0 {
+			return i + len(n.values.strings[k].text)
 		}
-	case t != nil && t.pattern != nil && v == nil:
+	case wayPattern:
 		if end, m := t.pattern.quoted(r.text, i+1); m != matchUnknown {
 			r.steps -= (end - i) / 8
 			if m == matchNo || t.more && (!t.holds(r.text[i+1:end-1], end-i-2) || r.content(t, r.text[i+1:end-1]) != "") {
 				return -1
 			}
+			return end
+		}
+	case wayWhole:
+		if end := t.whole(r.text, i+1); end >= 0 {
+			r.steps -= (end - i) / 8
 			return end
 		}
 	}
@@ -24,11 +59,19 @@ func (r *run) str(n *node, i int) int {
 		return r.malformed()
 	}
 	r.escapes += int(f & formEscaped)
-	if t != nil || v != nil {
+	switch {
+	case n.way == wayPlain:
+		return end
+	case n.way == wayLength && f == 0:
 		r.steps -= (end - i) / 8
-		if v != nil && !r.stringAmong(v, i, end, f) || t != nil && !r.stringHolds(t, i, end, f) {
+		if length := int64(end - i - 2); length < t.minLength || t.maxLength >= 0 && length > t.maxLength {
 			return -1
 		}
+		return end
+	}
+	r.steps -= (end - i) / 8
+	if v := n.values; v != nil && !r.stringAmong(v, i, end, f) || t != nil && !r.stringHolds(t, i, end, f) {
+		return -1
 	}
 	return end
 }
@@ -101,7 +144,7 @@ func (r *run) content(t *textRules, s []byte) string {
 	}
 	// The content is a text of its own: positions begin anew, and s must not move while it is judged.
 	outer, depth, at, remembered := r.text, r.depth, r.nodeAt, r.memo
-	r.text, r.depth, r.nodeAt, r.memo = append([]byte(nil), s...), 0, -1, memo{}
+	r.text, r.depth, r.nodeAt, r.memo = append([]byte(nil), s...), 0, -1, memo{below: r.memo.below}
 	end := r.try(t.contentSchema, skipSpace(r.text, 0), noMarks)
 	r.text, r.depth, r.nodeAt, r.memo = outer, depth, at, remembered
 	if end < 0 {

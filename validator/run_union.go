@@ -1,21 +1,36 @@
 package validator
 
+import "slices"
+
 // linked judges the value at i by a node that links to other schemas for the same value, or that asks what they
 // have evaluated.
 func (r *run) linked(n *node, i int, seen marks) int {
 	// A string is never remembered: who judges it counts escapes on the way.
-	if !r.memo.on() || seen.size > 0 || r.program.dynamic || typeOf(r.text[i])&(TypeObject|TypeArray) == 0 {
+	if !r.memo.on(r.steps) || seen.size > 0 || typeOf(r.text[i])&(TypeObject|TypeArray) == 0 {
 		return r.linkedAnew(n, i, seen)
 	}
-	if end, ok := r.memo.recall(n, i); ok {
-		return end
+	scopes, ok := r.scopes()
+	if !ok {
+		return r.linkedAnew(n, i, seen)
+	}
+	key := memoKey{int32(n.id), int32(i), scopes}
+	if end, ok := r.memo.answers[key]; ok {
+		return int(end)
 	}
 	r.counts[fellMemo]++
 	end := r.linkedAnew(n, i, seen)
 	if r.fault == "" {
-		r.memo.keep(n, i, end)
+		r.memo.keep(key, end)
 	}
 	return end
+}
+
+// scopes is the dynamic scope as a number; false if it is too deep for one.
+func (r *run) scopes() (number uint64, ok bool) {
+	for _, s := range r.entered {
+		number = number<<16 | uint64(s.id)
+	}
+	return number, len(r.entered) <= 4
 }
 
 func (r *run) linkedAnew(n *node, i int, seen marks) int {
@@ -109,10 +124,21 @@ func (r *run) enter(n *node, i int) (standing, bool) {
 		r.fault = faultBudget
 		return saved, false
 	}
-	if n.scope != nil {
+	if n.scope != nil && r.widens(n.scope) {
 		r.entered = append(r.entered, n.scope)
 	}
 	return saved, true
+}
+
+// widens reports whether a resource has an anchor that none of those entered has: only then a dynamic reference may lead
+// to it.
+func (r *run) widens(s *scope) bool {
+	for name := range s.anchors {
+		if !slices.ContainsFunc(r.entered, func(e *scope) bool { return e.anchors[name] != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *run) leave(saved standing) {
@@ -247,7 +273,7 @@ func (r *run) choice(d *discriminator, i int) int {
 	text := r.text
 	i = skipSpace(text, i+1)
 	for {
-		if d.quoted.begins(text, i) && d.quoted.ends(text, i) {
+		if d.quoted.standsAt(text, i) {
 			return r.branchAt(d, skipSpace(text, i+len(d.quoted.text)))
 		}
 		if i < len(text) && text[i] == '}' {

@@ -132,7 +132,7 @@ func (s *Schema) take() *run {
 // put keeps a run for the next event, but for scratch that one big event made large.
 func (s *Schema) put(r *run) {
 	r.text, r.scanner.text = nil, nil
-	kept := cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch &&
+	kept := cap(r.buf)+8*cap(r.bits)+24*cap(r.spans)+4*cap(r.matched)+32*(cap(r.names.list)+cap(r.scanner.names.list)) <= MaxKeptScratch &&
 		len(r.memo.answers) <= keptAnswers
 	if !kept {
 		r.counts[fellGrow]++
