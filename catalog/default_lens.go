@@ -41,6 +41,9 @@ func (r *Registry) fillIn(ctx context.Context, s *Subject, next *compat.Schema, 
 	if r.identity(ctx, upcast.Up, old, next) != nil {
 		return nil
 	}
+	if err := r.noRawReader(ctx, s.Name); err != nil { // declared at the moment when the policy was set
+		return err
+	}
 	fillings, err := compat.Fills(old, next)
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (r *Registry) Documents(ctx context.Context, kind string, after DocumentPos
 const MaxDocumentBytes = 4 << 20
 
 // PutDocument writes a document; InvalidDocument, with a pointer, if its body is not of its kind and name, or names what
-// is not there. expect is nil, or the revision that it must still have (0: it must not be there), else
+// is not there; RawReader. expect is nil, or the revision that it must still have (0: it must not be there), else
 // PreconditionFailed.
 func (r *Registry) PutDocument(ctx context.Context, kind, name string, body json.RawMessage, expect *Rev) (Rev, error) {
 	if len(body) > MaxDocumentBytes {
@@ -81,6 +81,11 @@ func (r *Registry) PutDocument(ctx context.Context, kind, name string, body json
 	}
 	if err != nil {
 		return 0, err
+	}
+	if service, ok := doc.(*Service); ok {
+		if err := r.rawReader(ctx, service); err != nil {
+			return 0, err
+		}
 	}
 	rev, err := r.store.PutDocument(ctx, Document{Kind: kind, Name: name, Body: body}, expect)
 	return rev, r.wrote(rev, err, kind+" "+name)

@@ -86,6 +86,29 @@ func TestLenientForward(t *testing.T) {
 	}
 }
 
+// TestRawReadersStandAgainstTheUpcastPolicy: also those declared later, and those declared at the moment when the policy
+// was set, whom neither check saw: nothing rests on defaults that they do not fill in.
+func TestRawReadersStandAgainstTheUpcastPolicy(t *testing.T) {
+	store := newStore(t)
+	r := catalog.New(store, catalog.Options{})
+	name := catalog.Name{Subject: "a"}
+	register(t, r, name, catalog.Registration{Text: `{"type":"object"}`})
+	setPolicy(t, r, catalog.Name{}, catalog.Backward, "SEMANTIC_UPCAST") // in scope from the context
+	raw := json.RawMessage(`{"apiVersion":"accord/v1","kind":"Service","name":"raw","receives":[{"event":"a","version":1,"decode":"raw"}]}`)
+	_, err := r.PutDocument(t.Context(), "Service", "raw", raw, nil)
+	if !errors.Is(err, catalog.RawReader) || !strings.Contains(err.Error(), "/receives/0/decode") {
+		t.Errorf("PutDocument of a reader that decodes nothing = %v, want a refusal with its place", err)
+	}
+	if _, err := store.PutDocument(t.Context(), catalog.Document{Kind: "Service", Name: "raw", Body: raw}, nil); err != nil {
+		t.Fatal(err)
+	}
+	next := catalog.Registration{Text: `{"type":"object","required":["n"],"properties":{"n":{"default":1}}}`}
+	if _, err := r.Register(t.Context(), name, next); !errors.Is(err, catalog.RawReader) {
+		t.Errorf("Register = %v, want RawReader", err)
+	}
+	register(t, r, name, catalog.Registration{Text: `{"type":["object","null"]}`}) // what needs no defaults is no matter
+}
+
 // TestUpcastPolicyWritesTheLens: a required member with a default passes, and the version carries the lens that makes it
 // true; without it nothing would fill in what is stored already.
 func TestUpcastPolicyWritesTheLens(t *testing.T) {

@@ -3,8 +3,11 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/accordhq/accord/compat"
 )
 
 // How a User is known.
@@ -180,6 +183,25 @@ func (r *Registry) noRawReader(ctx context.Context, scope Scope) error {
 			if err == nil && inside && receive.Decode != "lens" {
 				return &Error{Reason: RawReader, Name: name, Detail: x.Name}
 			}
+		}
+	}
+	return nil
+}
+
+// rawReader refuses a service that reads an event as it was written where a policy rests on readers who fill in defaults
+// before they validate: RawReader, with the place in the document.
+func (r *Registry) rawReader(ctx context.Context, d *Service) error {
+	for i, receive := range d.Receives {
+		name, err := ParseName(receive.Event)
+		if err != nil || receive.Decode == "lens" {
+			continue
+		}
+		s, err := r.subject(AtLeast(ctx, ^Rev(0)), name)
+		if err != nil {
+			return err
+		}
+		if s.Policies.Config().CompatibilityPolicy == compat.SemanticUpcast.String() {
+			return &Error{Reason: RawReader, Name: name, Detail: d.Name, Pointer: fmt.Sprintf("/receives/%d/decode", i)}
 		}
 	}
 	return nil

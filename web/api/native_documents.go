@@ -72,7 +72,7 @@ func (a *API) nativeDocuments() {
 	})
 	add(a, route{
 		native: true, method: http.MethodPut, path: "/v1/documents/{kind}/{name}", id: "putDocument", needs: somewhere(catalog.Developer), tag: tagNative, summary: "Write a document",
-		request: `{"kind":"Service","name":"orders","domain":"orders","owner":"team-orders"}`, answer: `{"rev":42}`, codes: []int{412, 422, 42209},
+		request: `{"kind":"Service","name":"orders","domain":"orders","owner":"team-orders"}`, answer: `{"rev":42}`, codes: []int{412, 422, 42203, 42209},
 	}, func(ctx context.Context, in *documentInput, body *json.RawMessage) (written, error) {
 		expect, err := expectOf(in.IfMatch)
 		if err != nil {
