@@ -22,6 +22,9 @@ type Judgement struct {
 	// Lens is the proof of the lens that came with the schema, nil if none came.
 	Lens     *LensReport
 	Warnings []string
+	// Fields says that validateFields is on, and Reserved what stands against the schema by it.
+	Fields   bool
+	Reserved []ReservedFault
 
 	subject *Subject       // as it was judged
 	next    *compat.Schema // what was judged
@@ -32,6 +35,9 @@ type Judgement struct {
 func (j Judgement) Summary() string {
 	if j.Passes {
 		return "compatible"
+	}
+	if len(j.Reserved) > 0 {
+		return j.Reserved[0].String()
 	}
 	for _, p := range j.Report.Against {
 		if slices.Contains(j.Carried, p.Number) || p.Passes {
@@ -210,7 +216,7 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 		}
 	}
 	next := p.judged
-	j := Judgement{Level: config.Compatibility, subject: s, next: next}
+	j := Judgement{Level: config.Compatibility, Fields: deref(config.ValidateFields), subject: s, next: next}
 	deciding, cancel := context.WithTimeout(ctx, JudgeBudget)
 	defer cancel()
 	policy, carries, err := config.question(lens != nil)
@@ -235,6 +241,12 @@ func (r *Registry) judge(ctx context.Context, s *Subject, p *proposal, history [
 		if err := r.fillIn(ctx, s, next, &j); err != nil {
 			return Judgement{}, err
 		}
+	}
+	if j.Fields {
+		if j.Reserved, err = r.reservedFaults(ctx, &p.schema, history); err != nil {
+			return Judgement{}, err
+		}
+		j.Passes = j.Passes && len(j.Reserved) == 0
 	}
 	for _, pair := range j.Report.Against {
 		for _, warning := range pair.Warnings() {
@@ -266,7 +278,7 @@ func (r *Registry) judgeNew(ctx context.Context, s *Subject, p *proposal, reg Re
 	if err != nil {
 		return err
 	}
-	if !j.Passes {
+	if !j.Passes && !reg.Force {
 		return &Incompatible{Name: s.Name, Report: j}
 	}
 	p.warnings = append(p.warnings, j.Warnings...)

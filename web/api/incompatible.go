@@ -31,8 +31,16 @@ type verdictBody struct {
 	Undecided      *undecidedBody         `json:"undecided,omitempty" doc:"What stopped the proof."`
 	Rules          []compat.Difference    `json:"rules,omitempty" doc:"Under STRICT and LENIENT: what Confluent's rules find."`
 	Changes        []compat.Change        `json:"changes,omitempty"`
+	Reserved       []reservedBody         `json:"reserved,omitempty" doc:"Where validateFields is on: members that confluent:reserved names in the metadata, and that stand against it."`
 	AlsoUnder      map[string]string      `json:"alsoUnder,omitempty" doc:"What the other policies would say."`
 	Warnings       []string               `json:"warnings,omitempty" doc:"What does not gate: where STRICT or LENIENT and the verdict differ, with the event."`
+}
+
+// reservedBody is a member that is reserved by the metadata.
+type reservedBody struct {
+	Type    string `json:"type" example:"RESERVED_PROPERTY_REMOVED"`
+	Field   string `json:"field" example:"email"`
+	Version int    `json:"version,omitempty" doc:"Where it is removed: the version whose metadata reserve it." example:"3"`
 }
 
 // undecidedBody is why nobody knows.
@@ -63,6 +71,10 @@ func verdictOf(j *catalog.Judgement) verdictBody {
 		}
 		return b
 	}
+	for _, f := range j.Reserved {
+		b.Verdict = compat.Incompatible.String()
+		b.Reserved = append(b.Reserved, reservedBody{f.Type(), f.Field, f.Number})
+	}
 	p := failing(j)
 	if p == nil {
 		return b
@@ -87,13 +99,24 @@ func alsoUnder(p *compat.Pairing) map[string]string {
 // Confluent Schema Registry, JsonSchema.isCompatible and AbstractSchemaProvider.
 func (a *API) messages(ctx context.Context, name catalog.Name, j *catalog.Judgement) []string {
 	p := failing(j)
-	if j.Passes || p == nil {
+	if j.Passes || p == nil && len(j.Reserved) == 0 {
 		return []string{}
 	}
 	finding := func(errorType, description string) string {
 		return fmt.Sprintf(`{errorType:"%s", description:"%s'}`, errorType, strings.ReplaceAll(description, `"`, `\"`))
 	}
 	list := []string{}
+	if p != nil {
+		list = a.refusals(ctx, name, p, finding)
+	}
+	for _, f := range j.Reserved[:min(len(j.Reserved), MaxMessageRules)] {
+		list = append(list, finding(f.Type(), f.String()))
+	}
+	return append(list, fmt.Sprintf(`{validateFields: '%v', compatibility: '%s'}`, j.Fields, j.Level))
+}
+
+// refusals are the messages about the first version that stands against a schema.
+func (a *API) refusals(ctx context.Context, name catalog.Name, p *compat.Pairing, finding func(errorType, description string) string) (list []string) {
 	if refused := compat.Refused(p.Rules); len(refused) > 0 {
 		for i, d := range refused[:min(len(refused), MaxMessageRules)] {
 			if i == 0 {
@@ -109,7 +132,7 @@ func (a *API) messages(ctx context.Context, name catalog.Name, j *catalog.Judgem
 	if v, err := a.registry.Version(ctx, name, p.Number, catalog.WithDeleted); err == nil && mayRead(ctx, v.Name) {
 		list = append(list, fmt.Sprintf(`{oldSchema: '%s'}`, cut(v.Schema.Text, MaxMessageSchema)))
 	}
-	return append(list, fmt.Sprintf(`{validateFields: 'false', compatibility: '%s'}`, j.Level))
+	return list
 }
 
 // firstRule is the sentence with the event, if the schemas differ in one; else what the first rule says, and that no

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/accordhq/accord/catalog"
 )
@@ -120,6 +121,9 @@ func (a *API) checked(ctx context.Context, result checkResult, c *catalog.Checke
 		return result, nil
 	}
 	result.Verdict, result.Level, result.Carried, result.Lens, result.Warnings = verdictOf(&c.Judgement).Verdict, string(c.Level), c.Carried, c.Judgement.Lens, c.Warnings
+	for _, f := range c.Reserved {
+		result.Warnings = append(slices.Clip(result.Warnings), f.String())
+	}
 	for _, p := range c.Report.Against {
 		shown, err := encode(p)
 		if err != nil {
