@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/accordhq/accord/validator"
 )
@@ -123,6 +124,8 @@ type Schema struct {
 	fingerprint [32]byte
 	identity    [32]byte // of text and places too: what results are cached by
 
+	nothing atomic.Pointer[bool] // whether it accepts nothing, once that was asked
+
 	closed   func() (*Schema, error)  // Close
 	filling  func() (*filling, error) // what Fill sets, nil if nothing
 	unfilled func() (*Schema, error)  // what takes the events that s takes once they are filled
@@ -205,11 +208,10 @@ type Result struct {
 	Spent          Budget
 }
 
-// Checker answers questions and remembers answers. The zero value works. Safe for concurrent use.
+// Checker answers questions and remembers answers, also to parts of questions, in at most MaxMemory bytes. What it
+// remembers changes no answer. The zero value works. Safe for concurrent use.
 type Checker struct {
-	mu    sync.Mutex
-	cache map[resultKey]*cached
-	clock uint64
+	memory memory
 }
 
 // resultKey is the identity of both sides and the question.
@@ -217,14 +219,6 @@ type resultKey struct {
 	left, right [32]byte
 	policy      Policy
 }
-
-type cached struct {
-	result Result
-	used   uint64
-}
-
-// MaxCachedResults bounds a Checker's memory of answers.
-const MaxCachedResults = 4_096
 
 // Contains answers whether every event that old accepts is accepted by next; under SemanticDeclared every event of
 // Close(old), under SemanticUpcast every event as Fill makes it. Confluent's policies ask as Semantic does: their rules
@@ -242,25 +236,27 @@ func (c *Checker) contains(ctx context.Context, left, right *Schema, o Options, 
 			o.Policy = Semantic // nothing is filled: the same question
 		}
 	}
-	cacheable := len(o.Samples) == 0 && o.Budget == Budget{} && c != nil
+	m := c.remembers()
+	cacheable := len(o.Samples) == 0 && o.Budget == Budget{}
 	k := resultKey{left.identity, right.identity, o.Policy}
 	if cacheable {
-		c.mu.Lock()
-		e, ok := c.cache[k]
-		if ok {
-			c.clock++
-			e.used = c.clock
-			r := e.result
-			c.mu.Unlock()
-			return r.directed(d, gate)
+		if r, ok := m.get(k); ok {
+			return r.(*Result).directed(d, gate)
 		}
-		c.mu.Unlock()
 	}
-	r := decide(ctx, left, right, o)
+	r := decide(ctx, m, left, right, o)
 	if cacheable && r.Reason != ReasonTimeout {
-		c.keep(k, r)
+		m.put(k, &r, r.size())
 	}
 	return r.directed(d, gate)
+}
+
+// remembers is what the Checker has in memory; a Checker that is nil remembers nothing.
+func (c *Checker) remembers() *memory {
+	if c == nil {
+		return nil
+	}
+	return &c.memory
 }
 
 // underivable is why a policy's question cannot be put.
@@ -272,26 +268,6 @@ func underivable(err error) Result {
 		return Result{Reason: ReasonDynamicRef, Detail: err.Error()}
 	}
 	return Result{Reason: ReasonNotCompiled, Detail: err.Error()}
-}
-
-// keep stores an answer and drops the eighth that was used least recently when there are too many.
-func (c *Checker) keep(k resultKey, r Result) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cache == nil {
-		c.cache = map[resultKey]*cached{}
-	}
-	c.clock++
-	c.cache[k] = &cached{r, c.clock}
-	if len(c.cache) <= MaxCachedResults {
-		return
-	}
-	oldest := c.clock - MaxCachedResults*7/8
-	for k, e := range c.cache {
-		if e.used < oldest {
-			delete(c.cache, k)
-		}
-	}
 }
 
 // directed is the result with its event's direction and the policy of its asker said; the counterexample is the caller's
@@ -307,8 +283,8 @@ func (r Result) directed(d Direction, p Policy) Result {
 }
 
 // decide answers one question from nothing.
-func decide(ctx context.Context, old, next *Schema, o Options) (r Result) {
-	q := &question{ctx: ctx, old: old, next: next, options: o}
+func decide(ctx context.Context, m *memory, old, next *Schema, o Options) (r Result) {
+	q := &question{ctx: ctx, memory: m, old: old, next: next, options: o}
 	assumption := ""
 	switch o.Policy {
 	case SemanticDeclared:

@@ -58,7 +58,8 @@ func undecided(r Reason, detail string) outcome {
 
 // derivation is one step of a proof of emptiness.
 type derivation struct {
-	entry    bool // of a goal of its own, not of an alternative inside one
+	entry    bool   // of a goal of its own, not of an alternative inside one
+	in       *store // of an entry: what its literals are numbers of
 	rule     inference
 	goal     []lit
 	note     string
@@ -86,10 +87,19 @@ type search struct {
 	ctx       context.Context
 	ended     bool    // ctx has ended
 	claims    *claims // set while a proof is checked
+
+	each   Budget            // of one part
+	parts  map[partKey]*part // of the whole question
+	own    Budget            // of spent, what no part has cost
+	inside []*charge         // parts and automata used
+	paid   map[any]bool      // by key of a charge
 }
 
 func newSearch(s *store, b Budget) *search {
-	return &search{store: s, budget: b, memo: map[string]*goalState{}, languages: map[string]*language{}}
+	return &search{
+		store: s, budget: b, memo: map[string]*goalState{}, languages: map[string]*language{}, each: b,
+		parts: map[partKey]*part{}, paid: map[any]bool{},
+	}
 }
 
 func goalKey(lits []lit) string {
@@ -123,11 +133,17 @@ func (s *search) solve(lits []lit) outcome {
 		}
 		return g.out
 	}
+	if out, ok := s.asPart(lits); ok {
+		if out.reason != ReasonTimeout {
+			s.memo[k] = &goalState{proof: out.proof, out: out}
+		}
+		return out
+	}
 	if len(s.frames) >= maxGoalDepth {
 		return undecided(ReasonGoals, "goals nested too deep")
 	}
 	depth := len(s.frames)
-	g := &goalState{open: true, depth: depth, proof: &derivation{entry: true, goal: lits}}
+	g := &goalState{open: true, depth: depth, proof: &derivation{entry: true, in: s.store, goal: lits}}
 	s.memo[k] = g
 	s.frames = append(s.frames, frame{})
 	out := s.expand(lits, g.proof)
@@ -185,7 +201,9 @@ const literalsPerStep = 128
 
 // work counts a step that looks at a number of literals.
 func (s *search) work(literals int) bool {
-	s.spent.Goals = min(s.spent.Goals+1+literals/literalsPerStep, s.budget.Goals+1)
+	cost := 1 + literals/literalsPerStep
+	s.own.Goals += cost
+	s.spent.Goals = min(s.spent.Goals+cost, s.budget.Goals+1)
 	if s.ctx.Err() != nil { // asked at each step: one over a union of hundreds takes milliseconds
 		s.ended = true
 	}

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/accordhq/accord/validator"
@@ -46,22 +47,62 @@ type matcher struct{ re *regexp.Regexp }
 func (s *store) match(pattern, text string) bool {
 	m, ok := s.patterns[pattern]
 	if !ok {
-		re, err := regexp.Compile(pattern)
-		if err != nil {
-			re = nil
-		}
-		m = &matcher{re}
+		m = s.compile(pattern)
 		s.patterns[pattern] = m
 	}
 	return m.re != nil && m.re.MatchString(text)
 }
+
+// patternKey names a compiled pattern.
+type patternKey string
+
+func (s *store) compile(pattern string) *matcher {
+	if v, ok := s.memory.get(patternKey(pattern)); ok {
+		return v.(*matcher)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = nil
+	}
+	m := &matcher{re}
+	s.memory.put(patternKey(pattern), m, entrySize+64*len(pattern))
+	return m
+}
+
+// formatChecks are the validator's checks of the formats that are known here.
+var formatChecks = sync.OnceValue(func() map[string]check {
+	out := map[string]check{}
+	for name := range formatExamples {
+		out[name] = compileCheck(formatText(name))
+	}
+	return out
+})
+
+func formatText(name string) string {
+	return fmt.Sprintf(`{"$schema":"http://json-schema.org/draft-07/schema#","format":%s}`, quoted(name))
+}
+
+// compileCheck is the check of a schema text; nil if it does not compile.
+func compileCheck(text string) check {
+	schema, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{})
+	if err != nil {
+		return nil
+	}
+	return func(v string) bool { return schema.Valid([]byte(quoted(v))) }
+}
+
+// checkKey names the check of a schema text.
+type checkKey string
 
 // stringCheck compiles the one keyword that a format or content atom stands for, so that no second list of formats
 // exists.
 func (s *store) stringCheck(n *node) check {
 	var text string
 	if n.kind == kFormat {
-		text = fmt.Sprintf(`{"$schema":"http://json-schema.org/draft-07/schema#","format":%s}`, quoted(n.name))
+		if c, ok := formatChecks()[n.name]; ok {
+			return c
+		}
+		text = formatText(n.name)
 	} else {
 		text = `{"$schema":"http://json-schema.org/draft-07/schema#"`
 		if n.names[0] != "" {
@@ -75,11 +116,12 @@ func (s *store) stringCheck(n *node) check {
 	if c, ok := s.checks[text]; ok {
 		return c
 	}
-	var c check
-	if schema, err := validator.Compile(validator.Document{Text: []byte(text)}, validator.Limits{}); err == nil {
-		c = func(v string) bool { return schema.Valid([]byte(quoted(v))) }
+	if v, ok := s.memory.get(checkKey(text)); ok {
+		return v.(check)
 	}
+	c := compileCheck(text)
 	s.checks[text] = c
+	s.memory.put(checkKey(text), c, 32*entrySize)
 	return c
 }
 

@@ -38,7 +38,9 @@ func TestFormatLanguages(t *testing.T) {
 	if testing.Short() {
 		rounds = 6_000
 	}
-	st, _ := newStore(&graph{nodes: []node{{kind: kTrue}}})
+	g := &graph{nodes: []node{{kind: kTrue}}}
+	g.summarise()
+	st, _ := newStore(g)
 	if len(formatWords) != len(formatLanguages()) {
 		t.Errorf("%d formats have words, %d have languages", len(formatWords), len(formatLanguages()))
 	}
@@ -113,7 +115,9 @@ func TestFormatLanguages(t *testing.T) {
 
 // TestFormatsExhaustively compares the small alphabets completely: each string up to a length.
 func TestFormatsExhaustively(t *testing.T) {
-	st, _ := newStore(&graph{nodes: []node{{kind: kTrue}}})
+	g := &graph{nodes: []node{{kind: kTrue}}}
+	g.summarise()
+	st, _ := newStore(g)
 	for _, c := range []struct {
 		name, alphabet string
 		length         int

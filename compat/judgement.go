@@ -16,8 +16,9 @@ const MaxJudged = 64
 func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs []Change, o Options) []Change {
 	out := slices.Clone(cs)
 	diff := compare(old, next)
-	left := o.Budget.orDefault() // of all judgements together
-	var edits [][]edit           // of the changes that can be judged
+	each := o.Budget.orDefault()
+	left := each       // of all judgements together
+	var edits [][]edit // of the changes that can be judged
 	var index []int
 	alone := false
 	for i := range out {
@@ -30,7 +31,7 @@ func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs 
 			continue
 		}
 		index, edits = append(index, i), append(edits, diff.edits[j])
-		out[i].Effect, out[i].Event = judge(ctx, d, old, diff.edits[j], &left)
+		out[i].Effect, out[i].Event = judge(ctx, c.remembers(), d, old, diff.edits[j], each, &left)
 		alone = alone || out[i].Effect == EffectBreaks || out[i].Effect == EffectUnproven
 	}
 	if alone || len(index) < 2 {
@@ -41,7 +42,7 @@ func (c *Checker) Judge(ctx context.Context, d Direction, old, next *Schema, cs 
 		for _, k := range set {
 			all = append(all, edits[k]...)
 		}
-		e, _ := judge(ctx, d, old, all, &left)
+		e, _ := judge(ctx, c.remembers(), d, old, all, each, &left)
 		return e == EffectBreaks
 	}
 	set := make([]int, len(index))
@@ -70,7 +71,7 @@ func (c *Change) same(o *Change) bool {
 
 // judge asks the direction's question of old and old with the edits. There is no text of the latter, so the validator
 // confirms the old side of the event, and the lowered schema itself the other.
-func judge(ctx context.Context, d Direction, old *Schema, edits []edit, left *Budget) (e Effect, event []byte) {
+func judge(ctx context.Context, m *memory, d Direction, old *Schema, edits []edit, each Budget, left *Budget) (e Effect, event []byte) {
 	defer func() {
 		if recover() != nil {
 			e, event = EffectUnproven, nil
@@ -92,7 +93,7 @@ func judge(ctx context.Context, d Direction, old *Schema, edits []edit, left *Bu
 		writer, reader = reader, writer
 	}
 	s := newSearch(st, *left)
-	s.ctx = ctx
+	s.ctx, s.memory, s.each = ctx, m, each
 	out := s.solve([]lit{pos(writer), neg(reader)})
 	left.Goals = max(0, left.Goals-s.spent.Goals)
 	left.RegexStatesTotal = max(0, left.RegexStatesTotal-s.spent.RegexStatesTotal)

@@ -105,6 +105,7 @@ func (g *graph) reachable() *graph {
 		}
 	}
 	out.root = moved[g.root]
+	out.summarise()
 	return out
 }
 

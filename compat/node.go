@@ -106,6 +106,7 @@ func (n *node) scalars(dst []byte) []byte {
 // graph is one lowered schema: nodes in the order in which they were made, cycles through kids allowed.
 type graph struct {
 	nodes []node
+	sums  []sum // of each node
 	root  int32
 }
 
@@ -113,29 +114,36 @@ type graph struct {
 // follow the order of the graphs given.
 type store struct {
 	nodes    []node
+	origins  []origin // of the nodes that come from the graphs; those after them were made during the search
 	keys     map[string]int32
 	pos, neg []typeMask // types of the values that may satisfy, may violate the node
 	patterns map[string]*matcher
 	checks   map[string]check
+	memory   *memory
+	part     partKey // the part, or the whole question, that the store is for
 }
 
 // newStore merges graphs into one store and returns it with the id of each root.
 func newStore(graphs ...*graph) (*store, []int32) {
 	var all []node
+	var sums []sum
+	var origins []origin
 	roots := make([]int32, len(graphs))
 	for i, g := range graphs {
 		base := int32(len(all))
 		roots[i] = base + g.root
-		for _, n := range g.nodes {
+		for i, n := range g.nodes {
 			kids := make([]int32, len(n.kids))
 			for j, k := range n.kids {
 				kids[j] = base + k
 			}
 			n.kids = kids
 			all = append(all, n)
+			origins = append(origins, origin{g, int32(i)})
 		}
+		sums = append(sums, g.sums...)
 	}
-	colours := partition(all).of
+	colours := colour(all, sums)
 	s := &store{keys: map[string]int32{}, patterns: map[string]*matcher{}, checks: map[string]check{}}
 	ids := map[int32]int32{}
 	var order []int
@@ -158,6 +166,7 @@ func newStore(graphs ...*graph) (*store, []int32) {
 		}
 		s.keys[key(&n)] = int32(len(s.nodes))
 		s.nodes = append(s.nodes, n)
+		s.origins = append(s.origins, origins[i])
 	}
 	s.masks(0)
 	for i := range roots {

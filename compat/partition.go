@@ -70,6 +70,24 @@ func partition(nodes []node) *classes {
 	return c
 }
 
+// colour returns a number for each node such that equal numbers mean one class. Without cycles the sums say it.
+func colour(all []node, sums []sum) []int32 {
+	if slices.ContainsFunc(sums, func(s sum) bool { return s.weight == 0 }) {
+		return partition(all).of
+	}
+	of := make([]int32, len(all))
+	table := make(map[[32]byte]int32, len(all))
+	for i := range all {
+		c, ok := table[sums[i].same]
+		if !ok {
+			c = int32(len(table))
+			table[sums[i].same] = c
+		}
+		of[i] = c
+	}
+	return of
+}
+
 func (c *classes) add(nodes []int32) int32 {
 	id := int32(len(c.members))
 	for at, i := range nodes {
@@ -162,6 +180,9 @@ func (c *classes) quotient(nodes []node) []node {
 // fingerprint is equal for two graphs only if (up to collisions of the hash) their roots are bisimilar. Of the quotient
 // no two nodes are alike, so that its own partition numbers each node, and by nothing but what it says.
 func (g *graph) fingerprint() [32]byte {
+	if s := &g.sums[g.root]; s.weight > 0 {
+		return s.same
+	}
 	c := partition(g.nodes)
 	small := c.quotient(g.nodes)
 	root := c.of[g.root]

@@ -35,6 +35,7 @@ type Proof struct {
 	Steps       []Step
 	Assumptions []string // what the proof takes for granted; empty under SEMANTIC
 	goals       [][]lit
+	made        []node // assertions that the search made, which goals may name: numbered after those of both sides
 }
 
 // Step is one goal of a proof.
@@ -63,23 +64,45 @@ func (p *Proof) MarshalJSON() ([]byte, error) {
 // compatible is the result of a goal that closed.
 func (q *question) compatible(d *derivation) Result {
 	r := Result{Verdict: Compatible, Proof: q.search.proof(d)}
-	before := q.search.spent
-	q.search.spent = Budget{} // whether old accepts anything is asked apart, and changes no verdict
-	r.Vacuous = q.search.solve([]lit{pos(q.roots[0])}).empty()
-	q.search.spent = before
+	r.Vacuous = q.old.vacuous(q.ctx)
 	return r
+}
+
+// vacuous reports whether a schema is known to accept nothing. It is asked once, apart from any question, and changes no
+// verdict.
+func (s *Schema) vacuous(ctx context.Context) bool {
+	if known := s.nothing.Load(); known != nil {
+		return *known
+	}
+	st, roots := newStore(s.graph)
+	search := newSearch(st, DefaultBudget)
+	search.ctx = ctx
+	nothing := search.solve([]lit{pos(roots[0])}).empty()
+	if !search.ended {
+		s.nothing.Store(&nothing)
+	}
+	return nothing
 }
 
 // proof lists the goals that a derivation rests on, each once, in the order in which they are met.
 func (s *search) proof(root *derivation) *Proof {
 	p := &Proof{}
-	index := map[*derivation]int{}
+	type place struct {
+		part partKey
+		goal string
+	}
+	index := map[place]int{} // a part may have been asked twice, in different goroutines or after it was forgotten
 	var order []*derivation
+	adopted := map[*store]map[int32]int32{}
 	visit := func(d *derivation) int {
-		i, ok := index[d]
+		at := place{goal: goalKey(d.goal)}
+		if d.in != nil {
+			at.part = d.in.part
+		}
+		i, ok := index[at]
 		if !ok {
 			i = len(order)
-			index[d] = i
+			index[at] = i
 			order = append(order, d)
 		}
 		return i
@@ -88,8 +111,12 @@ func (s *search) proof(root *derivation) *Proof {
 	for i := 0; i < len(order); i++ {
 		d := order[i]
 		step := Step{Rule: string(d.rule), Note: d.note, Premises: []int{}}
+		in := d.in
+		if in == nil {
+			in = s.store
+		}
 		for _, l := range d.goal {
-			if n := &s.nodes[l.id()]; l.holds() && step.Old == "" {
+			if n := &in.nodes[l.id()]; l.holds() && step.Old == "" {
 				step.Old = n.pointer
 			} else if !l.holds() && step.New == "" {
 				step.New = n.pointer
@@ -116,8 +143,18 @@ func (s *search) proof(root *derivation) *Proof {
 		}
 		inside(d)
 		p.Steps = append(p.Steps, step)
-		p.goals = append(p.goals, d.goal)
+		goal := slices.Clone(d.goal)
+		if in != s.store {
+			if adopted[in] == nil {
+				adopted[in] = map[int32]int32{}
+			}
+			for i, l := range goal {
+				goal[i] = pos(s.adopt(in, l.id(), adopted[in])).is(l.holds())
+			}
+		}
+		p.goals = append(p.goals, sorted(goal))
 	}
+	p.made = slices.Clone(s.nodes[len(s.origins):])
 	return p
 }
 
@@ -152,6 +189,11 @@ func Verify(old, next *Schema, p *Proof) error {
 	}
 	if first := sorted([]lit{pos(roots[0]), neg(roots[1])}); !slices.Equal(p.goals[0], first) {
 		return errors.New("verify: step 0 is not the question")
+	}
+	for i, n := range p.made {
+		if int(st.intern(n)) != len(st.origins)+i {
+			return errors.New("verify: the proof's own assertions are not in order")
+		}
 	}
 	c := &claims{known: map[string]bool{}, values: newSearch(st, DefaultBudget)}
 	c.values.ctx = context.Background()
@@ -196,7 +238,7 @@ func (c *claims) solve(k string, lits []lit) outcome {
 	}
 	out := c.values.solve(lits)
 	if out.empty() {
-		for _, g := range c.values.proof(out.proof).goals {
+		for _, g := range c.values.proof(out.proof).goals { // in the numbers of the same store
 			c.add(g)
 		}
 	}

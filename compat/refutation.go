@@ -16,6 +16,7 @@ const (
 // question is one containment being decided.
 type question struct {
 	ctx       context.Context
+	memory    *memory
 	old, next *Schema
 	options   Options
 	search    *search
@@ -27,7 +28,8 @@ func (q *question) answer() Result {
 	b := q.options.Budget.orDefault()
 	st, roots := newStore(q.old.graph, q.next.graph)
 	q.search, q.roots = newSearch(st, b), roots
-	q.search.ctx = q.ctx
+	q.search.ctx, q.search.memory = q.ctx, q.memory
+	q.search.part = partKey{q.old.graph.sums[q.old.graph.root].exact, q.next.graph.sums[q.next.graph.root].exact}
 	if roots[0] == roots[1] {
 		return q.compatible(&derivation{rule: ruleEqual, goal: []lit{pos(roots[0]), neg(roots[1])}})
 	}

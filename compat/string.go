@@ -5,25 +5,55 @@ import (
 	"slices"
 )
 
-// language is the product automaton of some patterns, from memory if it can.
+// languageKey names an automaton: its patterns, each with its length.
+type languageKey string
+
+// built is an automaton, or how many states were too few for it.
+type built struct {
+	language *language
+	over     int
+}
+
+// language is the product automaton of some patterns, from memory if it can. It costs its states, wherever it is from.
 func (s *search) language(patterns []string) (*language, bool) {
-	var k []byte
+	var b []byte
 	for _, p := range patterns {
-		k = append(binary.AppendUvarint(k, uint64(len(p))), p...)
+		b = append(binary.AppendUvarint(b, uint64(len(p))), p...)
 	}
-	if l, ok := s.languages[string(k)]; ok {
+	if l, ok := s.languages[string(b)]; ok {
 		return l, l != nil
 	}
+	k := languageKey(b)
 	left := min(s.budget.RegexStates, s.budget.RegexStatesTotal-s.spent.RegexStatesTotal)
-	l, ok := newLanguage(patterns, left)
-	if !ok {
-		l = nil
+	l := s.build(k, patterns, left)
+	s.languages[string(b)] = l
+	if l == nil {
 		s.spent.RegexStatesTotal += left
-	} else {
-		s.spent.RegexStatesTotal += len(l.next)
+		s.own.RegexStatesTotal += left
+		return nil, false
 	}
-	s.languages[string(k)] = l
-	return l, ok
+	s.use(&charge{key: k, own: Budget{RegexStatesTotal: len(l.next)}})
+	return l, true
+}
+
+// build makes an automaton of at most so many states, or nil.
+func (s *search) build(k languageKey, patterns []string, states int) *language {
+	if v, ok := s.memory.get(k); ok {
+		b := v.(*built)
+		switch {
+		case b.language != nil && len(b.language.next) <= states:
+			return b.language
+		case b.language != nil || states <= b.over:
+			return nil
+		}
+	}
+	l, ok := newLanguage(patterns, states)
+	if !ok {
+		s.memory.put(k, &built{over: states}, entrySize+len(k))
+		return nil
+	}
+	s.memory.put(k, &built{language: l}, l.size()+len(k))
+	return l
 }
 
 // maxStrings is how many strings of a language are offered to the checks of formats.
