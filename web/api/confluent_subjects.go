@@ -252,6 +252,9 @@ func (a *API) lookup(ctx context.Context, in *lookupInput, b *schemaBody) (versi
 	return versionAnswer(ctx, v), nil
 }
 
+// subjectsAtOnce is how many subjects are read at least for a part of GET /subjects: the caller may not see them all.
+const subjectsAtOnce = 100
+
 func (a *API) listSubjects(ctx context.Context, in *subjectsInput, _ *none) (sequence[string], error) {
 	p, err := pageOf(in.Offset, in.Limit, 0)
 	if err != nil {
@@ -262,6 +265,9 @@ func (a *API) listSubjects(ctx context.Context, in *subjectsInput, _ *none) (seq
 		return sequence[string]{}, err
 	}
 	q.Include = includeOnly(in.Deleted, in.DeletedOnly)
+	if p.limit > 0 {
+		q.Limit = min(max(p.offset+p.limit, subjectsAtOnce), catalog.MaxPage)
+	}
 	return sequenceOf(paged(p, func(yield func(string, error) bool) {
 		for s, err := range a.eachSubject(ctx, q) {
 			if !yield(s.Name.String(), err) {
