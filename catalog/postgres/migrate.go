@@ -28,6 +28,7 @@ func Migrate(ctx context.Context, url string) (from, to int, err error) {
 	if err != nil {
 		return 0, 0, errURL
 	}
+	unprepared(config, url)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, 0, wrap(ctx, "connect", err)

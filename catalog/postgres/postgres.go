@@ -8,6 +8,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Store struct {
 	pool   *line
 	direct *pgx.ConnConfig
 	lost   atomic.Bool // a listening connection was there before
+	echo   string      // a channel of this process alone
 }
 
 var _ catalog.Store = (*Store)(nil)
@@ -79,14 +81,25 @@ func (o Options) Open(ctx context.Context, url string) (*Store, error) {
 	if !strings.Contains(url, "pool_max_conns=") {
 		config.MaxConns = int32(max(minConnections, connectionsPerCore*runtime.GOMAXPROCS(0)))
 	}
+	if !strings.Contains(url, execMode) {
+		borrowed, err := pooled(ctx, config.ConnConfig)
+		if err != nil {
+			return nil, fmt.Errorf("open the store: %w", wrap(ctx, "connect", err))
+		}
+		if borrowed {
+			unprepared(config.ConnConfig, url)
+		}
+	}
+	unprepared(direct, o.Direct)
 	if err := migrate(ctx, direct, o.KeepTables); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
+	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {} // of others who borrowed the connection
 	pool, err := newLine(ctx, config)
 	if err != nil {
 		return nil, wrap(ctx, "connect", err)
 	}
-	return &Store{pool: pool, direct: direct}, nil
+	return &Store{pool: pool, direct: direct, echo: "accord_echo_" + strings.ToLower(rand.Text())}, nil
 }
 
 var errURL = errors.New("the store's URL cannot be read") // the error below would show the password

@@ -65,8 +65,7 @@ func (s *Store) Watch(ctx context.Context, ring func(catalog.Rev, time.Time)) er
 	}
 }
 
-// listen opens a connection that listens. Behind a pooler, which lends connections by the transaction, LISTEN reaches
-// nobody: it is told by the process that a pooler makes up, which is not the one that answers.
+// listen opens a connection that listens.
 func (s *Store) listen(ctx context.Context) (*pgx.Conn, error) {
 	connecting, cancel := context.WithTimeout(ctx, listenPatience)
 	defer cancel()
@@ -74,12 +73,12 @@ func (s *Store) listen(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, wrap(ctx, "listen", err)
 	}
-	var pid uint32
-	if _, err = conn.Exec(connecting, "LISTEN accord"); err == nil {
-		err = conn.QueryRow(connecting, "SELECT pg_backend_pid()").Scan(&pid)
+	lent, err := borrowed(connecting, conn)
+	if err == nil && lent {
+		err = s.hears(connecting, conn)
 	}
-	if err == nil && pid != conn.PgConn().PID() {
-		err = errPooled
+	if err == nil {
+		_, err = conn.Exec(connecting, "LISTEN accord")
 	}
 	if err != nil {
 		conn.Close(connecting)
@@ -87,8 +86,6 @@ func (s *Store) listen(ctx context.Context) (*pgx.Conn, error) {
 	}
 	return conn, nil
 }
-
-var errPooled = errors.New("a pooler stands before the database, and changes cannot be heard through it: name a direct connection (--store-direct)")
 
 // deaf says why changes are not heard.
 func deaf(ctx context.Context, err error) error {
