@@ -1,6 +1,6 @@
 # accord: every task has one target. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help dev build test lint bench soak fuzz clean
+.PHONY: help dev build test lint bench bench-scale soak fuzz clean
 
 # Tools are pinned here and run from the module cache, so that they never enter go.mod.
 GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
@@ -9,7 +9,7 @@ DEADCODE    := go run golang.org/x/tools/cmd/deadcode@v0.52.0
 FUZZTIME    ?= 60s
 
 help: ## explain the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## run all of accord on embedded parts; data in ./accord-data/
 	@go build -o accord ./cmd/accord && exec ./accord dev # go run would call an interrupt a failure
@@ -30,6 +30,9 @@ lint: ## formatting, vet, modernisation, static analysis, dead code, architectur
 
 bench: ## ratios measured side by side in one run, never bare times
 	@.ci/bench
+
+bench-scale: ## what reading, writing and starting cost at 1,000 to 1,000,000 versions; SIZES names others
+	@.ci/scale
 
 soak: ## the histories, long: SOAK (20) times as many
 	ACCORD_SOAK=$${SOAK:-20} .ci/test -run 'Histories' -v ./catalog

@@ -23,6 +23,7 @@ import (
 func serveCommand(std streams) *cobra.Command {
 	var address, store, direct, migrate string
 	var defaultJSON bool
+	var cacheBytes int
 	var secure tlsFlags
 	var signIn signInFlags
 	cmd := &cobra.Command{
@@ -36,6 +37,9 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			insecure, _ := cmd.Flags().GetBool("insecure")
+			if cacheBytes < 1 {
+				return exit(exitUsage, fmt.Errorf("--cache-bytes %d: want at least 1", cacheBytes))
+			}
 			log := newLog(std.err)
 			certificates, err := secure.config(log)
 			if err != nil {
@@ -46,7 +50,7 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 				return err
 			}
 			role, err := openRegistry(cmd.Context(), registryOptions{
-				store: store, direct: direct, migrate: migrate, defaultJSON: defaultJSON, log: log, access: access,
+				store: store, direct: direct, migrate: migrate, defaultJSON: defaultJSON, cacheBytes: cacheBytes, log: log, access: access,
 				insecure: insecure && !isLoopback(address) && !signIn.on(secure.clientCA != ""),
 			})
 			if err != nil {
@@ -81,6 +85,7 @@ port. The store is a SQLite file, for one process, or PostgreSQL, for as many re
 	cmd.Flags().StringVar(&direct, "store-direct", "", "postgres://… past a pooler, to hear of changes; needed where --store goes through one that lends connections by the transaction")
 	cmd.Flags().StringVar(&migrate, "migrate", "on", "bring the store's tables up to date at start: on, or off, to leave that to 'accord migrate'")
 	cmd.Flags().BoolVar(&defaultJSON, "default-json", false, "read a registration without schemaType as JSON, for people with curl")
+	cmd.Flags().IntVar(&cacheBytes, "cache-bytes", catalog.AnswerCacheBytes, "how much memory schemas, answers and lists may take that were read before; compiled schemas have a bound of their own")
 	secure.add(cmd)
 	signIn.add(cmd)
 	roleFlags(cmd)
@@ -92,6 +97,7 @@ type registryOptions struct {
 	direct      string // --store-direct
 	migrate     string // --migrate; "" = on
 	defaultJSON bool
+	cacheBytes  int    // --cache-bytes; 0 = AnswerCacheBytes
 	cluster     string // Kafka cluster id, "" = unknown
 	log         *slog.Logger
 	metrics     *prometheus.Registry // nil: one of its own
@@ -116,7 +122,7 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 	if o.metrics == nil {
 		o.metrics = newMetrics()
 	}
-	registry := catalog.New(store, catalog.Options{Log: o.log})
+	registry := catalog.New(store, catalog.Options{Log: o.log, AnswerCacheBytes: o.cacheBytes})
 	version, commit := buildVersion()
 	apis := api.New(api.Config{
 		Registry: registry, Version: version, Commit: commit, KafkaCluster: o.cluster,

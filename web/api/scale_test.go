@@ -1,134 +1,188 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
 	"github.com/accordhq/accord/catalog/postgres"
 	"github.com/accordhq/accord/catalog/sqlite"
+	"github.com/accordhq/accord/catalog/storetest"
 )
 
-// perSubject is how many versions each subject of a large registry has.
-const perSubject = 10
+const (
+	// keptFrom is the size from which on the stores of BenchmarkScale are filled once and kept for the next rounds; a
+	// small one would grow by what is registered in it.
+	keptFrom = 100_000
+	// scaleCache is what the process may keep in memory whose size is measured, and scaleReads how many schemas it is
+	// asked for before.
+	scaleCache, scaleReads = 32 << 20, 50_000
+)
 
-// loadPostgres writes so many versions straight into the tables, as if they had been registered.
-const loadPostgres = `
-	INSERT INTO accord.contexts (name) VALUES ('');
-	DO $$ BEGIN EXECUTE format('CREATE SEQUENCE accord.id_%s MAXVALUE 2147483647', (SELECT n FROM accord.contexts WHERE name = '')); END $$;
-	SELECT setval(format('accord.id_%s', (SELECT n FROM accord.contexts WHERE name = ''))::regclass, COUNT);
-	SELECT setval('accord.revision', COUNT);
-	INSERT INTO accord.schemas (ctx, id, guid, text, refs, metadata, rules, broken, at, author)
-		SELECT '', n, lpad(to_hex(n), 32, '0'), replace('TEXT', 'Order 0', 'Order ' || n), '', '', '', '', 1, 'load' FROM generate_series(1, COUNT) n;
-	INSERT INTO accord.guids SELECT '', guid, id FROM accord.schemas;
-	INSERT INTO accord.versions (ctx, subject, number, id, state, lens, mark, rev, at, author)
-		SELECT '', 's' || ((n - 1) / 10), (n - 1) % 10 + 1, n, 0, '', '', n, 1, 'load' FROM generate_series(1, COUNT) n;
-	INSERT INTO accord.subjects (ctx, name, head, rev) SELECT '', 's' || n, 10, n * 10 + 10 FROM generate_series(0, COUNT / 10 - 1) n;
-	INSERT INTO accord.changes (rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change)
-		SELECT n, 1, 'load', '', '', 'register', '', 's' || ((n - 1) / 10), (n - 1) % 10 + 1, n, lpad(to_hex(n), 32, '0'), '', '' FROM generate_series(1, COUNT) n;
-	ANALYZE accord.schemas, accord.guids, accord.versions, accord.subjects, accord.changes, accord.refs, accord.policies`
+// scaleText is the text of version k of a filled store.
+func scaleText(k int) string { return schemaText(k, 0) }
 
-// loadSQLite is loadPostgres in the words of SQLite.
-const loadSQLite = `
-	INSERT INTO contexts (name, last_id) VALUES ('', COUNT);
-	CREATE TEMP TABLE series AS WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < COUNT) SELECT n FROM s;
-	INSERT INTO schemas (ctx, id, guid, text, refs, metadata, rules, broken, at, author)
-		SELECT '', n, printf('%032x', n), replace('TEXT', 'Order 0', 'Order ' || n), '', '', '', '', 1, 'load' FROM series;
-	INSERT INTO guids SELECT '', guid, id FROM schemas ORDER BY guid;
-	INSERT INTO versions (ctx, subject, number, id, state, lens, mark, rev, at, author)
-		SELECT '', 's' || ((n - 1) / 10), (n - 1) % 10 + 1, n, 0, '', '', n, 1, 'load' FROM series;
-	INSERT INTO subjects (ctx, name, head, rev) SELECT '', 's' || (n / 10 - 1), 10, n FROM series WHERE n % 10 = 0;
-	INSERT INTO changes (rev, at, author, reason, repo_commit, op, ctx, subject, number, id, guid, before_change, after_change)
-		SELECT n, 1, 'load', '', '', 'register', '', 's' || ((n - 1) / 10), (n - 1) % 10 + 1, n, printf('%032x', n), '', '' FROM series;
-	DROP TABLE series`
-
-func loading(script string, versions int) string {
-	return strings.NewReplacer("COUNT", strconv.Itoa(versions), "TEXT", schemaText(0, 0)).Replace(script)
-}
-
-// large opens stores that hold so many versions. They are loaded once and stay for the next rounds, if ACCORD_BENCH_DATA
-// names a folder for them; else they go when the test ends.
-func large(b testing.TB, kind string, versions int) (open func() (catalog.Store, error)) {
+// filledStore makes a store of so many versions and returns its --store, and f, which fills it unless it was kept.
+func filledStore(b *testing.B, kind string, versions int) (store string) {
 	b.Helper()
 	ctx := context.Background()
 	keep := os.Getenv("ACCORD_BENCH_DATA")
+	if versions < keptFrom {
+		keep = ""
+	}
+	began := time.Now()
+	tell := func(k int) string {
+		if k%keptFrom == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d versions after %s\n", kind, k, versions, time.Since(began).Round(time.Second))
+		}
+		return scaleText(k)
+	}
+	fill := func(open func() (catalog.Store, error)) {
+		b.Helper()
+		s, err := open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := storetest.Fill(ctx, s, versions, tell); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 	if kind == "sqlite" {
 		if keep == "" {
 			keep = b.TempDir()
 		}
 		file := filepath.Join(keep, fmt.Sprintf("%d.db", versions))
-		open = func() (catalog.Store, error) { return sqlite.Open(ctx, file) }
-		if _, err := os.Stat(file); err == nil {
-			return open
+		if _, err := os.Stat(file); err != nil {
+			fill(func() (catalog.Store, error) { return sqlite.Open(ctx, file+".part") })
+			if err := os.Rename(file+".part", file); err != nil {
+				b.Fatal(err)
+			}
 		}
-		store, err := open() // makes the tables
-		if err != nil {
-			b.Fatal(err)
-		}
-		_ = store.Close()
-		db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String()+"?_pragma=journal_mode(WAL)")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer db.Close()
-		db.SetMaxOpenConns(1)
-		if _, err := db.Exec("BEGIN;" + loading(loadSQLite, versions) + ";COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-			b.Fatal(err)
-		}
-		return open
+		return "sqlite:" + file
 	}
-	var at string
 	if keep == "" {
-		at = newDatabase(b)
-	} else {
-		u, err := url.Parse(os.Getenv("ACCORD_TEST_POSTGRES"))
-		if err != nil || u.Host == "" {
-			b.Skip("left out: PostgreSQL (ACCORD_TEST_POSTGRES)")
-		}
-		name := fmt.Sprintf("accord_bench_%d", versions)
-		known := psql(b, u.String(), "SELECT count(*) FROM pg_database WHERE datname = '"+name+"'") != "0"
-		if !known {
-			psql(b, u.String(), "CREATE DATABASE "+name)
-		}
-		u.Path = "/" + name
-		at = u.String()
-		if known {
-			return func() (catalog.Store, error) { return postgres.Open(ctx, at) }
-		}
+		at := newDatabase(b)
+		fill(func() (catalog.Store, error) { return postgres.Open(ctx, at) })
+		psql(b, at, "VACUUM ANALYZE")
+		return at
 	}
-	store, err := postgres.Open(ctx, at) // makes the tables
+	server := os.Getenv("ACCORD_TEST_POSTGRES")
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		b.Skip("left out: PostgreSQL (ACCORD_TEST_POSTGRES)")
+	}
+	name := fmt.Sprintf("accord_bench_%d", versions)
+	u.Path = "/" + name
+	if psql(b, server, "SELECT count(*) FROM pg_database WHERE datname = '"+name+"'") == "0" {
+		part := *u
+		part.Path += "_part"
+		psql(b, server, "DROP DATABASE IF EXISTS "+name+"_part")
+		psql(b, server, "CREATE DATABASE "+name+"_part")
+		fill(func() (catalog.Store, error) { return postgres.Open(ctx, part.String()) })
+		psql(b, part.String(), "VACUUM ANALYZE") // as the server does by itself in time
+		psql(b, server, "ALTER DATABASE "+name+"_part RENAME TO "+name)
+	}
+	return u.String()
+}
+
+// A served registry is `accord serve` as a process of its own.
+type served struct {
+	addr string
+	cmd  *exec.Cmd
+	ends func() // ends it; once
+}
+
+var servingAt = regexp.MustCompile(`serving.*?(127\.0\.0\.1:[0-9]+)`)
+
+// serveProgram starts the program on a store and waits until it is ready.
+func serveProgram(b *testing.B, program, store string, cacheBytes int) *served {
+	b.Helper()
+	s := &served{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--store", store, "--cache-bytes", strconv.Itoa(cacheBytes))}
+	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	_ = store.Close()
-	psql(b, at, loading(loadPostgres, versions))
-	return func() (catalog.Store, error) { return postgres.Open(ctx, at) }
+	if err := s.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	said, told := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(told)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			if m := servingAt.FindStringSubmatch(lines.Text()); m != nil {
+				said <- m[1]
+			}
+		}
+	}()
+	s.ends = sync.OnceFunc(func() {
+		_ = s.cmd.Process.Signal(os.Interrupt)
+		<-told
+		_ = s.cmd.Wait()
+	})
+	b.Cleanup(s.ends)
+	select {
+	case s.addr = <-said:
+	case <-told:
+		b.Fatalf("accord serve --store %s ended", store)
+	}
+	if _, err := dial(b, s.addr).ask(get("/readyz")); err != nil {
+		b.Fatal(err)
+	}
+	return s
 }
 
-// BenchmarkScale measures small registries and large ones by the same means: a thousand versions, and as many as
-// ACCORD_BENCH_VERSIONS says (a million in make bench). Cached reads go round 1,000 IDs and 100 subjects, those through
-// the store choose from all that are there and find none of it in memory.
-func BenchmarkScale(b *testing.B) {
-	most := 100_000
-	if n, err := strconv.Atoi(os.Getenv("ACCORD_BENCH_VERSIONS")); err == nil {
-		most = n
+// resident is how much memory the process has, in MB.
+func (s *served) resident(b *testing.B) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		b.Skip("left out: the memory of a process (/proc)")
 	}
-	for _, kind := range []string{"postgres", "sqlite"} {
-		for _, versions := range []int{1000, most} {
-			name := "large"
-			if versions == 1000 {
-				name = "small"
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	var kb float64
+	if _, err := fmt.Sscanf(after, "%g kB", &kb); err != nil {
+		b.Fatal(err)
+	}
+	return kb / 1024
+}
+
+// BenchmarkScale measures registries of several sizes by the same means: `accord serve` over stores of as many versions
+// as ACCORD_BENCH_VERSIONS lists. Cached reads go round 1,000 IDs and 100 subjects; those through the store choose from
+// all that are there, and the process has no room to remember any.
+func BenchmarkScale(b *testing.B) {
+	sizes := []int{1000, 10_000}
+	if list := os.Getenv("ACCORD_BENCH_VERSIONS"); list != "" {
+		sizes = nil
+		for word := range strings.FieldsSeq(list) {
+			n, err := strconv.Atoi(word)
+			if err != nil || n < storetest.FillPerSubject {
+				b.Fatalf("ACCORD_BENCH_VERSIONS=%q: want numbers from %d on, with spaces between", list, storetest.FillPerSubject)
 			}
-			b.Run(kind+"/"+name, func(b *testing.B) { scale(b, kind, versions) })
+			sizes = append(sizes, n)
+		}
+	}
+	program := filepath.Join(b.TempDir(), "accord")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", program, "../../cmd/accord").CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v\n%s", err, out)
+	}
+	for _, kind := range []string{"sqlite", "postgres"} {
+		for _, versions := range sizes {
+			b.Run(fmt.Sprintf("%s/%d", kind, versions), func(b *testing.B) { scale(b, program, filledStore(b, kind, versions), versions) })
 		}
 	}
 }
@@ -147,71 +201,83 @@ func fullPage(subjects int) (after string) {
 	}
 }
 
-func scale(b *testing.B, kind string, versions int) {
-	open := large(b, kind, versions)
+func scale(b *testing.B, program, store string, versions int) {
+	subjects := versions / storetest.FillPerSubject
+	id := func(int, int) []byte { return get(fmt.Sprintf("/schemas/ids/%d", 1+rand.N(versions))) }
+	latest := func(int, int) []byte {
+		return get(fmt.Sprintf("/subjects/%s/versions/latest", storetest.FillSubject(rand.N(subjects))))
+	}
 	b.Run("ready", func(b *testing.B) {
 		for b.Loop() {
-			store, err := open()
-			if err != nil {
-				b.Fatal(err)
-			}
-			s := newSite(b, store, catalog.Options{})
-			if _, err := dial(b, s.addr).ask(get("/readyz")); err != nil {
-				b.Fatal(err)
-			}
+			s := serveProgram(b, program, store, catalog.AnswerCacheBytes)
 			b.StopTimer()
-			s.close()
+			s.ends()
 			b.StartTimer()
 		}
 	})
-	store, err := open()
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, through := newSite(b, store, catalog.Options{}), newSite(b, store, catalog.Options{AnswerCacheBytes: 1})
-	b.Cleanup(func() { s.stop(); through.stop(); _ = store.Close() })
-	ids, latest := make([][]byte, 1000), make([][]byte, 100)
-	for i := range ids {
-		ids[i] = get(fmt.Sprintf("/schemas/ids/%d", 1+rand.N(versions)))
-	}
-	for i := range latest {
-		latest[i] = get(fmt.Sprintf("/subjects/s%d/versions/latest", rand.N(versions/perSubject)))
-	}
-	warm(b, s.addr, ids)
-	warm(b, s.addr, latest)
-	b.Run("id", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(ids)) })
-	b.Run("latest", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(latest)) })
-	b.Run("id-through", func(b *testing.B) {
-		hammer(b, through.addr, clients, func(int, int) []byte { return get(fmt.Sprintf("/schemas/ids/%d", 1+rand.N(versions))) })
-	})
-	b.Run("latest-through", func(b *testing.B) {
-		hammer(b, through.addr, clients, func(int, int) []byte {
-			return get(fmt.Sprintf("/subjects/s%d/versions/latest", rand.N(versions/perSubject)))
-		})
+	through := serveProgram(b, program, store, 1)
+	b.Run("id-through", func(b *testing.B) { hammer(b, through.addr, clients, id) })
+	b.Run("latest-through", func(b *testing.B) { hammer(b, through.addr, clients, latest) })
+	b.Run("first-page", func(b *testing.B) {
+		hammer(b, through.addr, clients, func(int, int) []byte { return get("/subjects?limit=100") })
 	})
 	b.Run("page", func(b *testing.B) {
-		hammer(b, through.addr, clients, func(int, int) []byte { return get("/v1/subjects?limit=100&context=." + fullPage(versions/perSubject)) })
+		hammer(b, through.addr, clients, func(int, int) []byte {
+			return get("/v1/subjects?limit=100&context=." + fullPage(subjects))
+		})
 	})
+	through.ends()
+	s := serveProgram(b, program, store, scaleCache)
+	b.Run("memory", func(b *testing.B) {
+		started := s.resident(b)
+		var wg sync.WaitGroup
+		for range clients {
+			w := dial(b, s.addr)
+			wg.Go(func() {
+				for range scaleReads / clients {
+					if _, err := w.ask(id(0, 0)); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		b.ReportMetric(started, "started-MB")
+		b.ReportMetric(s.resident(b), "read-MB")
+	})
+	s.ends()
+	s = serveProgram(b, program, store, catalog.AnswerCacheBytes)
+	some := func(n int, request func(int, int) []byte) (all [][]byte) {
+		for range n {
+			all = append(all, request(0, 0))
+		}
+		warm(b, s.addr, all)
+		return all
+	}
+	ids, newest := some(1000, id), some(100, latest)
+	b.Run("id", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(ids)) })
+	b.Run("latest", func(b *testing.B) { hammer(b, s.addr, clients, anyOf(newest)) })
 	b.Run("register", func(b *testing.B) { hammer(b, s.addr, clients, newVersions()) })
 }
 
 // TestMemoryIsBoundedByTheCache reads many more schemas than there is room for, and holds what stays against the limit.
 func TestMemoryIsBoundedByTheCache(t *testing.T) {
 	const versions, room = 6000, 1 << 20
-	store, err := large(t, "sqlite", versions)()
-	if err != nil {
+	store := newSQLite(t)
+	if err := storetest.Fill(t.Context(), store, versions, scaleText); err != nil {
 		t.Fatal(err)
 	}
 	s := newSite(t, store, catalog.Options{AnswerCacheBytes: room})
-	t.Cleanup(func() { s.stop(); _ = store.Close() })
+	t.Cleanup(s.stop)
 	w := dial(t, s.addr)
 	read := func(from, to int) {
 		for n := from; n < to; n++ {
 			if _, err := w.ask(get(fmt.Sprintf("/schemas/ids/%d", n))); err != nil {
 				t.Fatal(err)
 			}
-			if n%perSubject == 0 {
-				if _, err := w.ask(get(fmt.Sprintf("/subjects/s%d/versions/latest", n/perSubject-1))); err != nil {
+			if n%storetest.FillPerSubject == 0 {
+				if _, err := w.ask(get(fmt.Sprintf("/subjects/s%d/versions/latest", n/storetest.FillPerSubject-1))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -225,17 +291,21 @@ func TestMemoryIsBoundedByTheCache(t *testing.T) {
 	}
 }
 
-// TestPlansOfALargeRegistry does what clients do on 10,000 versions, and then asks PostgreSQL whether it read any of the
-// large tables from end to end.
+// TestPlansOfALargeRegistry does what clients do on a few thousand versions, and then asks PostgreSQL whether it read
+// any of the large tables from end to end.
 func TestPlansOfALargeRegistry(t *testing.T) {
-	const versions = 10_000
+	const versions = 6000
 	at := newDatabase(t)
 	store, err := postgres.Open(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := storetest.Fill(t.Context(), store, versions, scaleText); err != nil {
+		t.Fatal(err)
+	}
 	_ = store.Close()
-	psql(t, at, loading(loadPostgres, versions))
+	awaitNoSessions(t, at)
+	psql(t, at, "ANALYZE")
 	if store, err = postgres.Open(t.Context(), at); err != nil {
 		t.Fatal(err)
 	}
@@ -266,15 +336,21 @@ func TestPlansOfALargeRegistry(t *testing.T) {
 		}
 	}
 	s.stop()
-	_ = store.Close() // sessions tell what they did when they end
-	deadline := time.Now().Add(10 * time.Second)
-	for psql(t, at, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'accord'") != "0" && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
+	_ = store.Close()
+	awaitNoSessions(t, at)
 	if psql(t, at, "SELECT coalesce(sum(idx_scan), 0) > 0 FROM pg_stat_user_tables WHERE relname = 'schemas'") != "t" {
 		t.Fatal("the statistics tell of nothing")
 	}
 	if read := psql(t, at, scans); read != "" {
 		t.Errorf("tables were read from end to end (rows): %s", read)
+	}
+}
+
+// awaitNoSessions waits until the sessions of a closed store have ended: they tell then what they did.
+func awaitNoSessions(t *testing.T, at string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for psql(t, at, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'accord'") != "0" && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
 	}
 }
