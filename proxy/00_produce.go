@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -333,7 +334,9 @@ func (j *judge) walk(p *plan, b *batch, data []byte, t *tally) error {
 			j.violations = 0 // the rest is named by index alone: an explanation costs more than a verdict
 		}
 		v := j.record(p, r.key, r.value, r)
-		t.add(i, &v, len(r.key)+len(r.value))
+		if good := t.add(i, &v, len(r.key)+len(r.value)); good != nil {
+			j.srv.observer.sample(good, &v)
+		}
 		return nil
 	})
 }
@@ -383,6 +386,7 @@ type goodCount struct {
 	version int32
 	records int64
 	bytes   int64
+	counter *atomic.Int64 // of the version, over all batches; nil: not asked for yet, or not sampled
 }
 
 type badRecord struct {
@@ -407,17 +411,19 @@ func (t *tally) undecided() bool {
 	return slices.ContainsFunc(t.bad, func(b badRecord) bool { return b.reason == Unavailable })
 }
 
-func (t *tally) add(i int, v *verdict, bytes int) {
+// add notes a verdict and returns the count of its version; nil: the record is bad.
+func (t *tally) add(i int, v *verdict, bytes int) *goodCount {
 	if !v.accepted() {
 		t.bad = append(t.bad, badRecord{i, *v})
-		return
+		return nil
 	}
 	for k := range t.good {
 		if g := &t.good[k]; g.subject == v.subject && g.version == v.version {
 			g.records++
 			g.bytes += int64(bytes)
-			return
+			return g
 		}
 	}
-	t.good = append(t.good, goodCount{v.subject, v.version, 1, int64(bytes)})
+	t.good = append(t.good, goodCount{subject: v.subject, version: v.version, records: 1, bytes: int64(bytes)})
+	return &t.good[len(t.good)-1]
 }

@@ -2,7 +2,8 @@ package proxy
 
 import "fmt"
 
-// offsetCommit: bytes. What a group has read is noted on the way; version 10 names topics by id, which are not learned yet.
+// offsetCommit: bytes. What a group has read is noted on the way; version 10 names topics by id, known from answers about
+// metadata.
 func (c *conn) offsetCommit(req *request) error {
 	flexible := req.version >= 8
 	h, err := req.header(flexible)
@@ -35,8 +36,13 @@ func (c *conn) offsetCommit(req *request) error {
 func (c *conn) noteCommits(req *request, h *header, group []byte, r *wire, between int) error {
 	var commits []commit
 	for range r.array() {
-		name, _ := r.nullable()
-		topic := string(name)
+		topic := ""
+		if req.key == 8 && req.version >= 10 {
+			topic = c.srv.topicIDs.name(r.take(16))
+		} else {
+			name, _ := r.nullable()
+			topic = string(name)
+		}
 		for range r.array() {
 			p := commit{topic: topic, partition: int32(r.uint(4))}
 			p.offset = int64(r.uint(4))<<32 | int64(r.uint(4))
@@ -46,7 +52,7 @@ func (c *conn) noteCommits(req *request, h *header, group []byte, r *wire, betwe
 			if r.bad {
 				break
 			}
-			if len(commits) < MaxPartitions {
+			if topic != "" && len(commits) < MaxPartitions {
 				commits = append(commits, p)
 			}
 		}

@@ -36,10 +36,10 @@ var errUnserved = errors.New("request is not served")
 func kafkaAPIs() map[int16]api {
 	rows := []api{
 		{key: 0, min: 3, max: 12, advertisedMin: 0, handle: (*conn).produce},
-		{key: 1, min: 4, max: 15, advertisedMin: 4}, // 16 and later carry broker addresses
+		{key: 1, min: 4, max: 15, advertisedMin: 4, handle: (*conn).fetch}, // 16 and later carry broker addresses
 		{key: 2, max: 10},
 		{key: 3, max: 13, handle: (*conn).metadata},
-		{key: 8, max: 9, handle: (*conn).offsetCommit}, // 10 names topics by id
+		{key: 8, max: 10, handle: (*conn).offsetCommit},
 		{key: 9, max: 10},
 		{key: 10, max: 6, handle: (*conn).findCoordinator},
 		{key: 11, max: 9},
@@ -89,13 +89,13 @@ func kafkaAPIs() map[int16]api {
 		{key: 61, max: 0},
 		{key: 65, max: 0},
 		{key: 66, max: 1},
-		{key: 68, max: 1},
+		{key: 68, max: 1, handle: (*conn).consumerGroupHeartbeat},
 		{key: 69, max: 1},
 		{key: 71, max: 0},
 		{key: 72, max: 0},
 		{key: 74, max: 1},
 		{key: 75, max: 0},
-		{key: 76, max: 1},
+		{key: 76, max: 1, handle: (*conn).shareGroupHeartbeat},
 		{key: 77, max: 1},
 		{key: 78, max: 2, handle: (*conn).shareFetch},
 		{key: 79, max: 2, handle: (*conn).shareAcknowledge},

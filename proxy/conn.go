@@ -31,6 +31,10 @@ type conn struct {
 	remote   string // client's address without the port
 	host     string // what this client is told to connect to
 
+	// what was seen of the client's reading; owned by serve's goroutine.
+	fetched    bool
+	subscribed subscription
+
 	// who the client is to the broker; owned by serve's goroutine but for principal.
 	sasl      saslState
 	principal atomic.Pointer[string]

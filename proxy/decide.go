@@ -27,6 +27,7 @@ type verdict struct {
 	guid     validator.GUID // of the schema
 	explicit bool           // the record itself names exactly this schema
 	payload  []byte         // what was judged; aliases the record
+	schema   *validator.Schema
 }
 
 func (v *verdict) accepted() bool { return v.reason == "" }
@@ -310,7 +311,7 @@ func (j *judge) referred(p *plan, promises []validator.Promise, ref validator.Re
 				return v
 			}
 		}
-		v.guid, v.payload = entry.GUID, found.Payload
+		v.guid, v.payload, v.schema = entry.GUID, found.Payload, entry.Schema
 		v.explicit = found.How != validator.NoReference && found.How != validator.ByType
 		if entry.Schema.Valid(found.Payload) {
 			return v

@@ -199,7 +199,9 @@ func (f *front) count(i int, v *verdict, size int64) {
 		f.srv.unjudged(f.who, f.plan.topic, 1, size)
 		return
 	}
-	t.add(i, v, int(size))
+	if good := t.add(i, v, int(size)); good != nil {
+		f.srv.observer.sample(good, v)
+	}
 	fate := wasAccepted
 	switch {
 	case v.accepted():

@@ -69,8 +69,8 @@ func (s *Server) judgeLate(ctx context.Context, late *lateBatch) {
 		var data []byte
 		var done func()
 		if data, done, err = j.unpack(&b); err == nil {
+			defer done()
 			err = j.walk(late.plan, &b, data, &t)
-			done()
 		}
 	}
 	if err != nil { // the broker says what is wrong with it

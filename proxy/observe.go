@@ -1,33 +1,53 @@
 package proxy
 
 import (
-	"cmp"
-	"context"
 	"crypto/rand"
+	"encoding/json"
 	"maps"
-	"math/big"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/accordhq/accord/validator"
 )
 
-// Bounds of what is kept between two reports; past them counts go to Other, so that sums stay true.
+// Bounds of what is kept between two reports; past them the smallest counts go to Other, so that sums stay true.
 const (
-	TopProducers  = 2_000 // rows of a UsageReport
+	TopProducers  = 2_000 // write rows of a UsageReport
 	TopAccepted   = 2_000 // accepted rows of a RejectionReport
 	TopRejections = 1_000 // rejected rows of a RejectionReport
+	// PresenceSample is how many accepted records of a version there are to one whose members are noted.
+	PresenceSample      = 256
+	MaxPresencePointers = 2_000 // presence rows of a RejectionReport
+	MaxSamples          = 64    // refused events in a RejectionReport, one for each rejection
+	MaxSampleBytes      = 8 << 10
+
+	maxPresenceMembers = 10_000 // of one event that are looked at
+	maxSampled         = 20_000 // versions whose records are counted for sampling
+	maxClientID        = 255    // bytes of a client id or principal in a report
 )
 
-const (
-	ReportEvery   = 10 * time.Second // between two reports, ±20 %
-	reportSoon    = time.Second      // after a rejection that was not seen since the last report
-	reportTimeout = 10 * time.Second // for sending one
-)
+// Observation says what of the gate's observations is reported. The zero value reports everything.
+type Observation struct {
+	// Nothing leaves everything out: no report is made.
+	Nothing bool
+	// NoSamples leaves out refused events, which are redacted otherwise.
+	NoSamples bool
+	// HashPrincipals reports digests in place of principals' names, keyed by Config.RedactKey.
+	HashPrincipals bool
+	// GroupPoll is how often the cluster is asked for groups that do not read through the gate; 0 = GroupPoll, negative: never.
+	GroupPoll time.Duration
+}
 
 // producer is who sent a batch.
 type producer struct {
 	clientID, principal string
+}
+
+// bounded is a producer as reports name it.
+func (p producer) bounded() producer {
+	return producer{cut(p.clientID, maxClientID), cut(p.principal, maxClientID)}
 }
 
 type seenKey struct {
@@ -49,9 +69,16 @@ type rejectedKey struct {
 	reason             Reason
 }
 
+// presentIn is a version of a subject.
+type presentIn struct {
+	subject string
+	version int32
+}
+
 type seenCount struct {
 	records, bytes int64
 	first, last    time.Time
+	committed      int64
 }
 
 type rejectedCount struct {
@@ -61,16 +88,26 @@ type rejectedCount struct {
 
 // An observer counts what goes through the gate until a report takes the counts away. Producing never waits for a report.
 type observer struct {
+	Observation
 	instance string
+	key      []byte
 	soon     chan struct{} // a rejection that the catalog does not know yet
+
+	sampling sync.Map // presentIn to *atomic.Int64: accepted records, to sample by
+	sampled  atomic.Int64
 
 	mu           sync.Mutex
 	from         time.Time
-	seen         map[seenKey]*seenCount
-	read         map[readKey]*seenCount
+	seen         *topK[seenKey, seenCount]
+	read         *topK[readKey, seenCount]
 	positions    map[position]int64 // last commits; outlive the periods
-	accepted     map[acceptedKey]int64
-	rejected     map[rejectedKey]*rejectedCount
+	grouped      map[clientTopic]struct{}
+	alone        map[readKey]seenCount // reads that no group is known of yet
+	accepted     *topK[acceptedKey, int64]
+	rejected     *topK[rejectedKey, rejectedCount]
+	presence     map[presentIn]map[string]int64 // "" counts the sampled events
+	pointers     int                            // rows of presence
+	samples      map[string]json.RawMessage     // by rejection; nil: on its way
 	seenOther    int64
 	judgedOther  int64
 	told         map[string]struct{} // rejection ids that were reported, at most TopRejections
@@ -78,8 +115,11 @@ type observer struct {
 	rejectionSeq int64
 }
 
-func newObserver() *observer {
-	o := &observer{instance: rand.Text(), soon: make(chan struct{}, 1), told: map[string]struct{}{}, positions: map[position]int64{}}
+func newObserver(what Observation, key []byte) *observer {
+	o := &observer{
+		Observation: what, instance: rand.Text(), key: key, soon: make(chan struct{}, 1), told: map[string]struct{}{}, positions: map[position]int64{},
+		grouped: map[clientTopic]struct{}{}, alone: map[readKey]seenCount{},
+	}
 	o.clear(time.Now())
 	return o
 }
@@ -87,28 +127,30 @@ func newObserver() *observer {
 // clear starts the next period. o.mu is held, or nobody else knows o.
 func (o *observer) clear(now time.Time) {
 	o.from = now
-	o.seen, o.accepted, o.rejected = map[seenKey]*seenCount{}, map[acceptedKey]int64{}, map[rejectedKey]*rejectedCount{}
-	o.read = map[readKey]*seenCount{}
+	o.seen, o.read = newTopK[seenKey, seenCount](TopProducers), newTopK[readKey, seenCount](TopReaders)
+	o.accepted, o.rejected = newTopK[acceptedKey, int64](TopAccepted), newTopK[rejectedKey, rejectedCount](TopRejections)
+	o.presence, o.pointers, o.samples = map[presentIn]map[string]int64{}, 0, map[string]json.RawMessage{}
 	o.seenOther, o.judgedOther = 0, 0
 }
 
 // unjudged counts records that nobody looked at.
 func (o *observer) unjudged(who producer, topic string, records, bytes int64) {
+	if o.Nothing {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.see(seenKey{producer: who, topic: topic}, records, bytes, time.Now())
+	o.see(seenKey{producer: who.bounded(), topic: topic}, records, bytes, time.Now())
 }
 
 // see adds to a row of usage. o.mu is held.
 func (o *observer) see(k seenKey, records, bytes int64, now time.Time) {
-	c := o.seen[k]
-	if c == nil {
-		if len(o.seen) >= TopProducers {
-			o.seenOther += records
-			return
-		}
-		c = &seenCount{first: now}
-		o.seen[k] = c
+	c, fresh, gone := o.seen.add(k, records)
+	if gone != nil {
+		o.seenOther += gone.records
+	}
+	if fresh {
+		c.first = now
 	}
 	c.records += records
 	c.bytes += bytes
@@ -117,39 +159,44 @@ func (o *observer) see(k seenKey, records, bytes int64, now time.Time) {
 
 // accept counts a batch that went on.
 func (o *observer) accept(who producer, topic string, good []goodCount) {
+	if o.Nothing {
+		return
+	}
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, g := range good {
-		o.see(seenKey{who, topic, g.subject, g.version}, g.records, g.bytes, now)
+		o.see(seenKey{who.bounded(), topic, g.subject, g.version}, g.records, g.bytes, now)
 		if g.subject == "" {
 			continue
 		}
-		k := acceptedKey{topic, g.subject, g.version}
-		if _, ok := o.accepted[k]; !ok && len(o.accepted) >= TopAccepted {
-			o.judgedOther += g.records
-			continue
+		n, _, gone := o.accepted.add(acceptedKey{topic, g.subject, g.version}, g.records)
+		if gone != nil {
+			o.judgedOther += *gone
 		}
-		o.accepted[k] += g.records
+		*n += g.records
 	}
 }
 
-// reject counts a batch that was refused: its bad records each under its own reason, the good ones beside the first.
-func (o *observer) reject(who producer, topic string, bad []badRecord, collateral int64) {
+// reject counts a batch that was refused: its bad records each under its own reason, the good ones beside the first. The
+// records' bytes must be there still.
+func (o *observer) reject(who producer, topic string, bad []badRecord, collateral int64, redactKey []byte) {
+	if o.Nothing {
+		return
+	}
 	now := time.Now()
 	fresh := false
+	var samples []*badRecord
 	o.mu.Lock()
 	for i := range bad {
 		b := &bad[i]
-		k := rejectedKey{who, b.id(topic), topic, b.subject, b.version, b.address(), b.keyword(), b.reason}
-		c := o.rejected[k]
-		if c == nil {
-			if len(o.rejected) >= TopRejections {
-				o.judgedOther++
-				continue
-			}
-			c = &rejectedCount{first: now}
-			o.rejected[k] = c
+		k := rejectedKey{who.bounded(), b.id(topic), topic, b.subject, b.version, b.address(), b.keyword(), b.reason}
+		c, begins, gone := o.rejected.add(k, 1)
+		if gone != nil {
+			o.judgedOther += gone.records
+		}
+		if begins {
+			c.first = now
 			if _, ok := o.told[k.id]; !ok {
 				fresh = true
 			}
@@ -157,8 +204,21 @@ func (o *observer) reject(who producer, topic string, bad []badRecord, collatera
 		c.records++
 		c.last = now
 		c.collateral, collateral = c.collateral+collateral, 0
+		if _, has := o.samples[k.id]; !has && !o.NoSamples && b.schema != nil && len(o.samples) < MaxSamples {
+			o.samples[k.id] = nil
+			samples = append(samples, b)
+		}
 	}
 	o.mu.Unlock()
+	for _, b := range samples {
+		event := b.schema.Redact(nil, b.payload, redactKey)
+		if len(event) > MaxSampleBytes {
+			event = nil
+		}
+		o.mu.Lock()
+		o.samples[b.id(topic)] = event
+		o.mu.Unlock()
+	}
 	if fresh {
 		select {
 		case o.soon <- struct{}{}:
@@ -167,66 +227,60 @@ func (o *observer) reject(who producer, topic string, bad []badRecord, collatera
 	}
 }
 
-// take returns what was counted and starts the next period.
-func (o *observer) take(now time.Time) Report {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	head := ReportHead{Instance: o.instance, From: o.from, To: now, Sources: []string{"produce", "groups"}}
-	var r Report
-	if len(o.seen) > 0 || len(o.read) > 0 || o.seenOther > 0 {
-		o.usageSeq++
-		u := &UsageReport{ReportHead: head, Seen: []Seen{}}
-		u.Seq, u.Other = o.usageSeq, o.seenOther
-		for k, c := range o.seen {
-			space, subject := splitSubject(k.subject)
-			u.Seen = append(u.Seen, Seen{
-				Role: "write", ClientID: k.clientID, Principal: k.principal, Topic: k.topic, Context: space, Subject: subject,
-				Version: k.version, Records: c.records, Bytes: c.bytes, First: c.first, Last: c.last,
-			})
-		}
-		for k, c := range o.read {
-			u.Seen = append(u.Seen, Seen{
-				Role: "read", ClientID: k.clientID, Principal: k.principal, Topic: k.topic, Group: k.group,
-				Records: c.records, First: c.first, Last: c.last,
-			})
-		}
-		slices.SortFunc(u.Seen, func(a, b Seen) int {
-			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ClientID, b.ClientID))
-		})
-		r.Usage = u
+// counter counts the accepted records of a version, to sample by; nil: they are not sampled.
+func (o *observer) counter(in presentIn) *atomic.Int64 {
+	if o.Nothing {
+		return nil
 	}
-	if len(o.accepted) > 0 || len(o.rejected) > 0 || o.judgedOther > 0 {
-		o.rejectionSeq++
-		j := &RejectionReport{ReportHead: head, Accepted: []Accepted{}, Rejected: []Rejection{}}
-		j.Seq, j.Other = o.rejectionSeq, o.judgedOther
-		for k, n := range o.accepted {
-			space, subject := splitSubject(k.subject)
-			j.Accepted = append(j.Accepted, Accepted{space, subject, k.version, k.topic, n})
-		}
-		for k, c := range o.rejected {
-			j.Rejected = append(j.Rejected, k.row(c))
-			if len(o.told) < TopRejections {
-				o.told[k.id] = struct{}{}
-			}
-		}
-		slices.SortFunc(j.Accepted, func(a, b Accepted) int {
-			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
-		})
-		slices.SortFunc(j.Rejected, func(a, b Rejection) int {
-			return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.ID, b.ID), cmp.Compare(a.ClientID, b.ClientID))
-		})
-		r.Rejections = j
+	if c, ok := o.sampling.Load(in); ok {
+		return c.(*atomic.Int64)
 	}
-	o.clear(now)
-	return r
+	if o.sampled.Add(1) > maxSampled {
+		return nil
+	}
+	c, _ := o.sampling.LoadOrStore(in, new(atomic.Int64))
+	return c.(*atomic.Int64)
 }
 
-func (k rejectedKey) row(c *rejectedCount) Rejection {
-	space, subject := splitSubject(k.subject)
-	return Rejection{
-		ID: k.id, Context: space, Subject: subject, Version: k.version, Topic: k.topic, Address: k.address, Keyword: k.keyword,
-		Reason: string(k.reason), ClientID: k.clientID, Principal: k.principal,
-		Records: c.records, Collateral: c.collateral, First: c.first, Last: c.last,
+// sample has one accepted record in PresenceSample of a version noted.
+func (o *observer) sample(g *goodCount, v *verdict) {
+	if v.schema == nil || v.subject == "" {
+		return
+	}
+	if g.counter == nil {
+		if g.records > 1 {
+			return // asked for with the first, and not sampled
+		}
+		if g.counter = o.counter(presentIn{v.subject, v.version}); g.counter == nil {
+			return
+		}
+	}
+	if g.counter.Add(1)%PresenceSample == 1 {
+		o.present(presentIn{v.subject, v.version}, v.schema, v.payload)
+	}
+}
+
+// present notes which members an accepted record has.
+func (o *observer) present(in presentIn, schema *validator.Schema, payload []byte) {
+	addresses := append(schema.Present(payload, maxPresenceMembers), "")
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rows := o.presence[in]
+	if rows == nil {
+		if o.pointers+len(addresses) > MaxPresencePointers {
+			return // a version is counted whole or not at all
+		}
+		rows = map[string]int64{}
+		o.presence[in] = rows
+	}
+	for _, address := range addresses {
+		if _, ok := rows[address]; !ok {
+			if o.pointers >= MaxPresencePointers {
+				continue
+			}
+			o.pointers++
+		}
+		rows[address]++
 	}
 }
 
@@ -238,78 +292,6 @@ func splitSubject(s string) (space, subject string) {
 		}
 	}
 	return "", s
-}
-
-// report sends what was counted until ctx ends, and then once more. A report that did not arrive is sent again, unchanged,
-// before a later one: the receiver knows it by its number.
-func (s *Server) report(ctx context.Context) {
-	var unsent []Report
-	send := func(ctx context.Context) {
-		if r := s.observer.take(time.Now()); r.Usage != nil || r.Rejections != nil {
-			unsent = append(unsent, r)
-		}
-		for len(unsent) > 0 {
-			ctx, cancel := context.WithTimeout(ctx, reportTimeout)
-			err := s.cfg.Report(ctx, unsent[0])
-			cancel()
-			if err != nil {
-				s.quiet.warn("report not delivered", "err", err)
-				break
-			}
-			unsent = unsent[1:]
-		}
-		if len(unsent) > maxUnsent {
-			s.metrics.observationsLost.Add(float64(unsent[0].records()))
-			unsent = slices.Delete(unsent, 0, 1)
-		}
-	}
-	for {
-		timer := time.NewTimer(jitter(ReportEvery))
-		select {
-		case <-timer.C:
-		case <-s.observer.soon:
-			timer.Stop()
-			select {
-			case <-time.After(reportSoon):
-			case <-ctx.Done():
-			}
-		case <-ctx.Done():
-			timer.Stop()
-		}
-		if ctx.Err() != nil {
-			send(context.WithoutCancel(ctx))
-			return
-		}
-		send(ctx)
-	}
-}
-
-// maxUnsent is how many reports wait for a catalog that does not answer: about ten minutes of them.
-const maxUnsent = 60
-
-// records is how many records a report speaks about.
-func (r *Report) records() (n int64) {
-	if r.Usage != nil {
-		n += r.Usage.Other
-		for i := range r.Usage.Seen {
-			n += r.Usage.Seen[i].Records
-		}
-	}
-	if r.Rejections != nil {
-		for i := range r.Rejections.Rejected {
-			n += r.Rejections.Rejected[i].Records
-		}
-	}
-	return n
-}
-
-// jitter is d ±20 %, so that replicas do not report in step.
-func jitter(d time.Duration) time.Duration {
-	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)*2/5))
-	if err != nil {
-		return d
-	}
-	return d - d/5 + time.Duration(n.Int64())
 }
 
 // unjudged counts a batch that nobody looks at.
@@ -342,7 +324,7 @@ const (
 	wasDiverted fate = "diverted"
 )
 
-// judged counts, logs and reports what judging a batch brought. Only a rejection takes the good records along.
+// judged counts, logs and reports what judging a batch brought, while the batch is there still. Only a rejection takes the good records along.
 func (s *Server) judged(who producer, topic string, t *tally, records int, fate fate) {
 	good, collateral := records-len(t.bad), 0
 	if fate == wasRejected {
@@ -364,7 +346,7 @@ func (s *Server) judged(who producer, topic string, t *tally, records int, fate 
 	for reason, n := range maps.All(byReason) {
 		s.metrics.records(topic, string(fate), reason, n)
 	}
-	s.observer.reject(who, topic, t.bad, int64(collateral))
+	s.observer.reject(who, topic, t.bad, int64(collateral), s.cfg.RedactKey)
 	first := &t.bad[0]
 	s.quiet.info(topic+" "+first.id(topic), "event "+string(fate), "topic", topic, "rejection", first.id(topic), "reason", string(first.reason),
 		"why", first.logged(), "record", first.index, string(fate), len(t.bad), "of", records, "client_id", who.clientID, "principal", who.principal)

@@ -63,6 +63,8 @@ type Config struct {
 	// RedactKey keys the digests that stand for personal data where a schema asks for them (x-accord-redact: hash); nil: it is
 	// masked.
 	RedactKey []byte
+	// Observe says what is reported.
+	Observe Observation
 	// Advertise is the host that clients are told to connect to; "" = the address on which a client's own connection
 	// arrived, which is right unless something translates addresses between client and gate.
 	Advertise string
@@ -128,6 +130,7 @@ type Server struct {
 	later      *later                     // batches that are judged after they went on
 	quarantine quarantine
 	marks      marks // what was done about letters
+	topicIDs   topicIDs
 	observer   *observer
 	metrics    *metrics
 	apis       atomic.Pointer[apiSet] // what a broker of the cluster said it serves; nil: nobody was asked yet
@@ -190,7 +193,7 @@ func New(cfg Config) (*Server, error) {
 		perHost:    map[string]int{},
 		events:     newRoom(MaxHTTPInFlight),
 		unpacked:   newRoom(limits.MaxInFlightBytes),
-		observer:   newObserver(),
+		observer:   newObserver(cfg.Observe, cfg.RedactKey),
 		later:      newLater(),
 		quarantine: quarantine{queue: newRoom(QuarantineQueue)},
 	}
@@ -211,7 +214,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.serving = true
 	s.mu.Unlock()
-	if s.cfg.Report != nil {
+	if s.cfg.Report != nil && !s.cfg.Observe.Nothing {
 		var reports sync.WaitGroup
 		reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
 		defer reports.Wait()
@@ -235,6 +238,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.wg.Go(func() { s.learn(ctx, own) })
 	s.wg.Go(func() { s.watch(ctx) })
 	s.wg.Go(func() { s.judgeLater(ctx) })
+	if s.cfg.Report != nil && !s.cfg.Observe.Nothing && s.cfg.Observe.GroupPoll >= 0 {
+		s.wg.Go(func() { s.pollGroups(ctx, own) })
+	}
 	if s.awaitBindings(ctx) {
 		for _, d := range doors {
 			s.wg.Go(func() { s.accept(ctx, d.id, d.l) })

@@ -1,10 +1,12 @@
 package proxy
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Report is what the gate saw since the report before. Usage and Rejections are numbered apart, because the catalog
-// takes them through two doors (POST /v1/usage, POST /v1/rejections), whose bodies their JSON is. One of them may be nil:
-// there was nothing to say.
+// takes them through two doors (POST /v1/usage, POST /v1/rejections), whose bodies their JSON is. One of them is nil.
 type Report struct {
 	Usage      *UsageReport
 	Rejections *RejectionReport
@@ -17,7 +19,7 @@ type ReportHead struct {
 	Seq      int64     `json:"seq"`      // from 1
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
-	Sources  []string  `json:"sources"` // what this gate can see at all: produce, groups (their commits)
+	Sources  []string  `json:"sources"` // what this gate can see at all: produce, fetch, groups, samples
 	Other    int64     `json:"other"`   // records that found no place in the rows
 }
 
@@ -39,7 +41,8 @@ type Seen struct {
 	Subject   string    `json:"subject,omitempty"`
 	Version   int32     `json:"version,omitempty"`
 	Records   int64     `json:"records"`
-	Bytes     int64     `json:"bytes,omitempty"` // of keys and values, uncompressed; of whole batches where not judged
+	Bytes     int64     `json:"bytes,omitempty"`     // of keys and values, uncompressed; of whole batches where not judged
+	Committed int64     `json:"committed,omitempty"` // sum of a group's offsets on the topic, where the cluster was asked for it
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"`
 }
@@ -49,6 +52,8 @@ type RejectionReport struct {
 	ReportHead
 	Accepted []Accepted  `json:"accepted"`
 	Rejected []Rejection `json:"rejected"`
+	Samples  []Sample    `json:"samples"`
+	Presence []Presence  `json:"presence"`
 }
 
 // Accepted counts records that the gate let through to the brokers.
@@ -58,6 +63,23 @@ type Accepted struct {
 	Version int32  `json:"version"`
 	Topic   string `json:"topic"`
 	Records int64  `json:"records"`
+}
+
+// Sample is a refused event as validator.Schema.Redact shows it.
+type Sample struct {
+	ID    string          `json:"id"` // of the rejection
+	Event json.RawMessage `json:"event"`
+	At    time.Time       `json:"at"`
+}
+
+// Presence says how many of the sampled accepted events of a version have a declared member. Address "" is the event itself.
+type Presence struct {
+	Context string `json:"context,omitempty"`
+	Subject string `json:"subject"`
+	Version int32  `json:"version"`
+	Address string `json:"address"` // JSON Pointer with * for elements
+	Seen    int64  `json:"seen"`    // events that have it
+	Of      int64  `json:"of"`      // events that were looked at
 }
 
 // Rejection counts records refused for one reason.
