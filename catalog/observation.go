@@ -11,7 +11,9 @@ const (
 	MaxSampleBytes     = 8 << 10
 	MaxSamples         = 5 // kept of one rejection
 	MaxUsageRows       = 100_000
-	MaxSubjectUsage    = 100 // shown of one subject in a list
+	MaxSubjectUsage    = 100     // shown of one subject in a list
+	MaxPresence        = 2_000   // places of one version that are counted
+	MaxAccepted        = 100_000 // rows of what was let through
 )
 
 // Roles in Usage.
@@ -51,7 +53,8 @@ type Usage struct {
 	ID        int       `json:"id,omitempty"`
 	Records   int64     `json:"records"`
 	Bytes     int64     `json:"bytes,omitempty"`
-	By        string    `json:"by,omitempty"` // who reported it; what a report itself says of this is not believed
+	Committed int64     `json:"committed,omitempty"` // sum of a group's offsets on the topic, where its cluster was asked
+	By        string    `json:"by,omitempty"`        // who reported it; what a report itself says of this is not believed
 	First     time.Time `json:"first,omitzero"`
 	Last      time.Time `json:"last,omitzero"`
 }
@@ -62,6 +65,7 @@ type RejectionReport struct {
 	Accepted []Acceptance `json:"accepted,omitempty"`
 	Rejected []Rejection  `json:"rejected,omitempty"`
 	Samples  []Sample     `json:"samples,omitempty"`
+	Presence []Presence   `json:"presence,omitempty"`
 }
 
 // Acceptance counts records of a version that were let through.
@@ -71,6 +75,19 @@ type Acceptance struct {
 	Version int    `json:"version"`
 	Topic   string `json:"topic"`
 	Records int64  `json:"records"`
+	By      string `json:"by,omitempty"` // who reported it, as in Usage
+}
+
+// Presence says how many of the events that were looked at have a declared member: never a value. Address "" is the event
+// itself, so that a member that no event has can be told from one that nobody looked for.
+type Presence struct {
+	Context string `json:"context,omitempty"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
+	Address string `json:"address"` // JSON Pointer into the event, * for any element
+	Seen    int64  `json:"seen"`
+	Of      int64  `json:"of"`
+	By      string `json:"by,omitempty"` // who reported it, as in Usage; "" in what Presence returns, which is the sum
 }
 
 // Rejection is one reason for which records were refused: ID is the same for the same subject, version, address and

@@ -17,6 +17,7 @@ const (
 	MaxReportRows    = 10_000  // of one report
 	MaxSenders       = 100_000 // processes whose last report is remembered; those silent for longest are forgotten first
 	MaxInstanceBytes = 128     // of the name of a process
+	MaxAddressBytes  = 4 << 10 // of a member whose presence is counted
 )
 
 // Why a row of a report was left out.
@@ -153,6 +154,18 @@ func (r *Registry) ReportRejections(ctx context.Context, u RejectionReport, may 
 	if err != nil {
 		return err
 	}
+	u.Accepted, err = reportable(ctx, r, u.Accepted, may, func(x *Acceptance) about {
+		return about{reported(&x.Context, &x.Subject), x.Version, x.Records < 0 || x.Subject == "", &x.By}
+	})
+	if err != nil {
+		return err
+	}
+	u.Presence, err = reportable(ctx, r, u.Presence, may, func(x *Presence) about {
+		return about{reported(&x.Context, &x.Subject), x.Version, x.Seen < 0 || x.Of < x.Seen || x.Subject == "" || x.Version < 1 || len(x.Address) > MaxAddressBytes, &x.By}
+	})
+	if err != nil {
+		return err
+	}
 	ids := map[string]string{}
 	for i := range u.Rejected {
 		x := &u.Rejected[i]
@@ -168,6 +181,17 @@ func (r *Registry) ReportRejections(ctx context.Context, u RejectionReport, may 
 	}
 	u.Samples = samples
 	return r.store.AddRejections(ctx, u)
+}
+
+// Accepted returns how many records of a subject's versions (zero Name = all) were let through, newest version first.
+func (r *Registry) Accepted(ctx context.Context, name Name) ([]Acceptance, error) {
+	return r.store.Accepted(ctx, name)
+}
+
+// Presence returns how often the members of a subject's version are there (0 = of all), by version and address, added up over
+// those who reported.
+func (r *Registry) Presence(ctx context.Context, name Name, number int) ([]Presence, error) {
+	return r.store.Presence(ctx, name, number)
 }
 
 // identity is the ID of a rejection: the first 12 hex digits of SHA-256 over qualified subject (the topic where none is

@@ -111,4 +111,9 @@ type Observations interface {
 	AddRejections(ctx context.Context, r RejectionReport) error
 	// Rejections returns groups of refused records, newest first.
 	Rejections(ctx context.Context, q RejectionQuery) ([]RejectionGroup, error)
+	// Accepted returns how many records of a subject's versions (zero Name = all) were let through, newest version first.
+	Accepted(ctx context.Context, name Name) ([]Acceptance, error)
+	// Presence returns how often the members of a subject's version are there (0 = of all), by version and address, added
+	// up over those who reported.
+	Presence(ctx context.Context, name Name, number int) ([]Presence, error)
 }

@@ -104,14 +104,13 @@ func (o *observer) takeRejections(now time.Time) (reports []Report) {
 		to.Accepted = append(to.Accepted, row)
 	}
 	for _, row := range o.rejectedRows() {
-		to := room(row)
-		to.Rejected = append(to.Rejected, row)
+		var samples []Sample // in the report of their row
 		if event := o.samples[row.ID]; event != nil {
-			sample := Sample{row.ID, event, row.Last}
-			to = room(sample)
-			to.Samples = append(to.Samples, sample)
+			samples = append(samples, Sample{row.ID, event, row.Last})
 			delete(o.samples, row.ID)
 		}
+		to := room([]any{row, samples})
+		to.Rejected, to.Samples = append(to.Rejected, row), append(to.Samples, samples...)
 		if len(o.told) < TopRejections {
 			o.told[row.ID] = struct{}{}
 		}

@@ -34,23 +34,24 @@ func (s *Store) report(ctx context.Context, route string, from catalog.Sender, f
 func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	return s.report(ctx, "usage", r.Sender, func(b *pgx.Batch) {
 		for _, u := range r.Seen {
-			b.Queue(`INSERT INTO accord.usage AS u (`+usageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			b.Queue(`INSERT INTO accord.usage AS u (`+usageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 				ON CONFLICT (ctx, subject, role, service, client, principal, topic, grp, number, id, author) DO UPDATE SET
 					records = u.records + excluded.records, bytes = u.bytes + excluded.bytes,
+					committed = CASE WHEN excluded.committed > 0 THEN excluded.committed ELSE u.committed END,
 					first = least(u.first, excluded.first), last = greatest(u.last, excluded.last)`,
 				clean(u.Role), clean(u.Service), clean(u.ClientID), clean(u.Principal), clean(u.Topic), clean(u.Group), clean(u.Context), clean(u.Subject),
-				u.Version, u.ID, clean(u.By), u.Records, u.Bytes, micros(u.First), micros(u.Last))
+				u.Version, u.ID, clean(u.By), u.Records, u.Bytes, micros(u.First), micros(u.Last), u.Committed)
 		}
 		b.Queue("DELETE FROM accord.usage WHERE ctid IN (SELECT ctid FROM accord.usage ORDER BY last DESC OFFSET $1)", catalog.MaxUsageRows)
 	})
 }
 
-const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last`
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last, committed`
 
 // scanUsage reads the columns above.
 func scanUsage(row pgx.CollectableRow) (u catalog.Usage, err error) {
 	var first, last int64
-	err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last)
+	err = row.Scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last, &u.Committed)
 	u.First, u.Last = moment(first), moment(last)
 	return u, err
 }
@@ -89,6 +90,8 @@ func (s *Store) AddRejections(ctx context.Context, r catalog.RejectionReport) er
 			b.Queue("INSERT INTO accord.samples (group_id, event, at) VALUES ($1, $2, $3)", id, string(sample.Event), micros(sample.At))
 			b.Queue("DELETE FROM accord.samples WHERE group_id = $1 AND n NOT IN (SELECT n FROM accord.samples WHERE group_id = $1 ORDER BY n DESC LIMIT $2)", id, catalog.MaxSamples)
 		}
+		addAccepted(b, r)
+		addPresence(b, r)
 		b.Queue("DELETE FROM accord.rejections WHERE ctid IN (SELECT ctid FROM accord.rejections ORDER BY last DESC OFFSET $1)", catalog.MaxRejectionGroups)
 		b.Queue("DELETE FROM accord.samples WHERE group_id NOT IN (SELECT group_id FROM accord.rejections)")
 	})

@@ -32,11 +32,12 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 			return err
 		}
 		for _, u := range r.Seen {
-			if err := t.exec(`INSERT INTO usage (role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			if err := t.exec(`INSERT INTO usage (role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last, committed)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes,
+					committed = CASE WHEN excluded.committed > 0 THEN excluded.committed ELSE committed END,
 					first = min(first, excluded.first), last = max(last, excluded.last)`,
-				u.Role, u.Service, u.ClientID, u.Principal, u.Topic, u.Group, u.Context, u.Subject, u.Version, u.ID, u.By, u.Records, u.Bytes, micros(u.First), micros(u.Last)); err != nil {
+				u.Role, u.Service, u.ClientID, u.Principal, u.Topic, u.Group, u.Context, u.Subject, u.Version, u.ID, u.By, u.Records, u.Bytes, micros(u.First), micros(u.Last), u.Committed); err != nil {
 				return err
 			}
 		}
@@ -44,12 +45,12 @@ func (s *Store) AddUsage(ctx context.Context, r catalog.UsageReport) error {
 	})
 }
 
-const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last`
+const usageColumns = `role, service, client, principal, topic, grp, ctx, subject, number, id, author, records, bytes, first, last, committed`
 
 // scanUsage reads the columns above.
 func scanUsage(scan func(...any) error) (u catalog.Usage, err error) {
 	var first, last int64
-	err = scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last)
+	err = scan(&u.Role, &u.Service, &u.ClientID, &u.Principal, &u.Topic, &u.Group, &u.Context, &u.Subject, &u.Version, &u.ID, &u.By, &u.Records, &u.Bytes, &first, &last, &u.Committed)
 	u.First, u.Last = moment(first), moment(last)
 	return u, err
 }
@@ -93,6 +94,12 @@ func (s *Store) AddRejections(ctx context.Context, r catalog.RejectionReport) er
 			if err := t.exec("DELETE FROM samples WHERE group_id = ?1 AND n NOT IN (SELECT n FROM samples WHERE group_id = ?1 ORDER BY n DESC LIMIT ?2)", sample.ID, catalog.MaxSamples); err != nil {
 				return err
 			}
+		}
+		if err := t.addAccepted(r); err != nil {
+			return err
+		}
+		if err := t.addPresence(r); err != nil {
+			return err
 		}
 		if err := t.exec("DELETE FROM rejections WHERE rowid IN (SELECT rowid FROM rejections ORDER BY last DESC LIMIT -1 OFFSET ?)", catalog.MaxRejectionGroups); err != nil {
 			return err

@@ -174,7 +174,7 @@ func testUsage(t *testing.T, s catalog.Store) {
 	ctx := t.Context()
 	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	u := catalog.Usage{Role: catalog.RoleWrite, Service: "orders", ClientID: "c", Topic: "t", Subject: "a", Version: 1, ID: 1, Records: 2, Bytes: 10, First: start, Last: start.Add(time.Minute)}
-	read := catalog.Usage{Role: catalog.RoleRead, Group: "g", Subject: "a", Version: 1, Records: 1, First: start, Last: start}
+	read := catalog.Usage{Role: catalog.RoleRead, Group: "g", Subject: "a", Version: 1, Records: 1, Committed: 41, First: start, Last: start}
 	other := catalog.Usage{Role: catalog.RoleRead, Group: "g", Context: ".x", Subject: "a", Version: 1, Records: 1, First: start, Last: start}
 	told := read // the same by another: counted apart
 	told.By, told.Records = "ada", 4
@@ -201,6 +201,55 @@ func testUsage(t *testing.T, s catalog.Store) {
 	}
 	if rev, err := s.Revision(ctx); err != nil || rev != 0 {
 		t.Errorf("Revision = %d, %v: observations get none", rev, err)
+	}
+}
+
+func testPresence(t *testing.T, s catalog.Store) {
+	ctx := t.Context()
+	at := func(address string, version int, seen, of int64, by string) catalog.Presence {
+		return catalog.Presence{Subject: "a", Version: version, Address: address, Seen: seen, Of: of, By: by}
+	}
+	r := catalog.RejectionReport{
+		Sender:   catalog.Sender{Instance: "p", Seq: 1},
+		Accepted: []catalog.Acceptance{{Subject: "a", Version: 1, Topic: "t", Records: 5}, {Subject: "a", Version: 2, Topic: "t", Records: 7, By: "ada"}, {Context: ".x", Subject: "a", Version: 1, Topic: "t", Records: 1}},
+		Presence: []catalog.Presence{at("", 1, 10, 10, ""), at("/id", 1, 10, 10, ""), at("", 1, 4, 4, "ada"), at("/note", 1, 3, 4, "ada"), at("", 2, 1, 1, "")},
+	}
+	for range 2 { // counts once
+		if err := s.AddRejections(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Seq = 2
+	r.Presence = r.Presence[:2]
+	r.Accepted = r.Accepted[:1]
+	if err := s.AddRejections(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	want := []catalog.Presence{at("", 1, 24, 24, ""), at("/id", 1, 20, 24, ""), at("/note", 1, 3, 24, "")}
+	if got, err := s.Presence(ctx, name("a"), 1); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("Presence of v1 = %v (-want +got):\n%s", err, cmp.Diff(want, got))
+	}
+	want = append(want, at("", 2, 1, 1, ""))
+	if got, err := s.Presence(ctx, name("a"), 0); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("Presence = %v (-want +got):\n%s", err, cmp.Diff(want, got))
+	}
+	through := []catalog.Acceptance{{Subject: "a", Version: 2, Topic: "t", Records: 7, By: "ada"}, {Subject: "a", Version: 1, Topic: "t", Records: 10}}
+	if got, err := s.Accepted(ctx, name("a")); err != nil || !cmp.Equal(through, got) {
+		t.Errorf("Accepted = %v (-want +got):\n%s", err, cmp.Diff(through, got))
+	}
+	if all, err := s.Accepted(ctx, catalog.Name{}); err != nil || len(all) != 3 {
+		t.Errorf("Accepted of all = %+v, %v, want three rows", all, err)
+	}
+
+	r.Seq, r.Presence = 3, nil
+	for i := range catalog.MaxPresence + 10 { // what is there most often stays
+		r.Presence = append(r.Presence, at(fmt.Sprintf("/%04d", i), 3, int64(i+1), int64(i+1), ""))
+	}
+	if err := s.AddRejections(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Presence(ctx, name("a"), 3); err != nil || len(got) != catalog.MaxPresence || got[0].Address != "/0010" {
+		t.Errorf("Presence beyond the bound = %d rows, %v, want %d from /0010", len(got), err, catalog.MaxPresence)
 	}
 }
 

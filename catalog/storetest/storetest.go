@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) catalog.Store) {
 		"documents":        testDocuments,
 		"usage":            testUsage,
 		"rejections":       testRejections,
+		"presence":         testPresence,
 		"cancelled":        testCancelled,
 		"hostile names":    testHostileNames,
 		"swap never fails": testIndependent,

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +20,7 @@ import (
 
 // proxyCommand runs the gate in front of Kafka.
 func proxyCommand(std streams) *cobra.Command {
-	var address, httpAddress, brokers, registry, advertise, sni, cacheDir, redactKeyFile string
+	var address, httpAddress, brokers, registry, advertise, sni, cacheDir, redactKeyFile, observe, samples, principals string
 	var nodes int
 	var maxStale days
 	var secure tlsFlags
@@ -75,10 +78,14 @@ instead of at the brokers; nothing else changes.`,
 			if err != nil {
 				return err
 			}
+			watched, err := observation(observe, samples, principals)
+			if err != nil {
+				return err
+			}
 			server, err := proxy.New(proxy.Config{
 				Brokers: strings.Split(brokers, ","), Schemas: source, Advertise: advertise,
 				Nodes: proxy.NodeRange{Count: int32(nodes)}, MaxStale: time.Duration(maxStale), Report: report, Log: log,
-				TLS: certificates, SNI: sni, Authenticate: who.identify, Audit: audit, RedactKey: redactKey,
+				TLS: certificates, SNI: sni, Authenticate: who.identify, Audit: audit, RedactKey: redactKey, Observe: watched,
 			})
 			if err != nil {
 				return exit(exitUsage, err)
@@ -101,10 +108,27 @@ instead of at the brokers; nothing else changes.`,
 	cmd.Flags().StringVar(&cacheDir, "cache-dir", "", "folder that keeps what the registry answered, for a start while it is away")
 	cmd.Flags().Var(&maxStale, "max-stale", "how old bindings may grow while the registry is away, such as 12h or 7d (default: however old)")
 	cmd.Flags().StringVar(&redactKeyFile, "redact-key-file", "", "file whose bytes key the digests that stand for personal data where a schema says x-accord-redact: hash (default: it is masked)")
+	cmd.Flags().StringVar(&observe, "observe", "all", "what is reported to the registry of what goes through: all or none")
+	cmd.Flags().StringVar(&samples, "samples", "redacted", "refused events in reports: redacted or none")
+	cmd.Flags().StringVar(&principals, "observe-principals", "plain", "principals in reports: plain or hash, keyed by --redact-key-file")
 	cmd.Flags().IntVar(&nodes, "nodes", proxy.DefaultNodes, "how many node ports are bound at start")
 	secure.add(cmd)
 	roleFlags(cmd)
 	return cmd
+}
+
+// observation is what the flags say about reports.
+func observation(observe, samples, principals string) (o proxy.Observation, err error) {
+	for _, f := range []struct {
+		name, value, on, off string
+		into                 *bool // whether it is off
+	}{{"observe", observe, "all", "none", &o.Nothing}, {"samples", samples, "redacted", "none", &o.NoSamples}, {"observe-principals", principals, "plain", "hash", &o.HashPrincipals}} {
+		if f.value != f.on && f.value != f.off {
+			return o, exit(exitUsage, fmt.Errorf("--%s %s: want %s or %s", f.name, f.value, f.on, f.off))
+		}
+		*f.into = f.value == f.off
+	}
+	return o, nil
 }
 
 // readKey reads the key of digests; nil without a file.
@@ -132,15 +156,17 @@ func newReporter(registry string, token func() string) (func(context.Context, pr
 		return nil, err
 	}
 	at.token = token
+	send := func(ctx context.Context, path string, body any) error {
+		err := at.call(ctx, "POST", path, body, nil)
+		if refused, ok := errors.AsType[*remoteError](err); ok && slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, refused.Status) {
+			return fmt.Errorf("%s: %w", refused.Message, proxy.ErrReportRefused)
+		}
+		return err
+	}
 	return func(ctx context.Context, r proxy.Report) error {
 		if r.Usage != nil {
-			if err := at.call(ctx, "POST", "/v1/usage", r.Usage, nil); err != nil {
-				return err
-			}
+			return send(ctx, "/v1/usage", r.Usage)
 		}
-		if r.Rejections != nil {
-			return at.call(ctx, "POST", "/v1/rejections", r.Rejections, nil)
-		}
-		return nil
+		return send(ctx, "/v1/rejections", r.Rejections)
 	}, nil
 }

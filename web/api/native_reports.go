@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
@@ -16,6 +17,17 @@ type usageList struct {
 // rejectionList is what was refused.
 type rejectionList struct {
 	Rejections []catalog.RejectionGroup `json:"rejections"`
+	Accepted   []catalog.Acceptance     `json:"accepted,omitempty" doc:"What was let through of the subject that was asked for, by version, topic and reporter"`
+}
+
+// presenceList is which members events have.
+type presenceList struct {
+	Presence []catalog.Presence `json:"presence"`
+}
+
+type presenceInput struct {
+	Subject string `query:"subject" doc:"Of this subject; it must be given" example:"orders.OrderPlaced"`
+	Version number `query:"version" doc:"Only of this version; absent: of all" example:"3"`
 }
 
 type usageInput struct {
@@ -62,6 +74,32 @@ func (a *API) nativeReports() {
 		answer: `{"rejections":[{"id":"22c14c0fac8b","subject":"orders.OrderPlaced","version":3,"topic":"orders","address":"/total","keyword":"minimum","reason":"must be at least 0","records":2,"collateral":0,"by":"proxy","clients":[],"samples":[]}]}`,
 		codes:  []int{42208},
 	}, a.listRejections)
+	add(a, route{
+		native: true, method: http.MethodGet, path: "/v1/presence", id: "listPresence", needs: somewhere(catalog.Reader), tag: tagReports, summary: "Read which declared members events have",
+		about:  "Proxies look at one accepted event in 256 of each version, and count the members that the schema declares; never a value. The row of the empty address counts the events that were looked at: a member without a row was in none of them.",
+		answer: `{"presence":[{"subject":"orders.OrderPlaced","version":3,"address":"","seen":40,"of":40},{"subject":"orders.OrderPlaced","version":3,"address":"/lines/*/sku","seen":38,"of":40}]}`, codes: []int{422, 42202, 42208},
+	}, a.listPresence)
+}
+
+func (a *API) listPresence(ctx context.Context, in *presenceInput, _ *none) (presenceList, error) {
+	if in.Subject == "" {
+		return presenceList{}, &fault{code: 422, message: "subject is missing"}
+	}
+	name, err := nameOf(ctx, in.Subject)
+	if err != nil {
+		return presenceList{}, err
+	}
+	version := 0
+	if in.Version != "" {
+		if version, err = strconv.Atoi(string(in.Version)); err != nil || version < 1 {
+			return presenceList{}, badRequest("version is not a number from 1: " + cut(string(in.Version), 64))
+		}
+	}
+	if !mayRead(ctx, name) {
+		return presenceList{Presence: []catalog.Presence{}}, nil
+	}
+	rows, err := a.registry.Presence(ctx, name, version)
+	return presenceList{window(page{}, rows)}, err
 }
 
 func (a *API) listUsage(ctx context.Context, in *usageInput, _ *none) (usageList, error) {
@@ -100,5 +138,9 @@ func (a *API) listRejections(ctx context.Context, in *rejectionsInput, _ *none) 
 	groups = visible(ctx, groups, func(g catalog.RejectionGroup) catalog.Name {
 		return catalog.Name{Context: g.Context, Subject: g.Subject}
 	})
-	return rejectionList{window(page{limit: p.limit}, groups)}, err
+	list := rejectionList{Rejections: window(page{limit: p.limit}, groups)}
+	if err == nil && in.Subject != "" && mayRead(ctx, name) {
+		list.Accepted, err = a.registry.Accepted(ctx, name)
+	}
+	return list, err
 }
