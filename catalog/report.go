@@ -79,6 +79,9 @@ func reportable[T any](ctx context.Context, r *Registry, rows []T, may func(Name
 		case name.Subject == "":
 			kept = append(kept, row)
 			continue
+		case strings.ContainsRune(name.Subject, 0) || strings.ContainsRune(name.Context, 0): // no store has such a name
+			drop(droppedMissing)
+			continue
 		}
 		name, number := at.Name, at.number
 		s, err := subjects[name], error(nil)
