@@ -308,6 +308,14 @@ func until(t *testing.T, what string, done func() bool) {
 }
 
 func TestImportKilledHalfWayIsFinishedByDoingItAgain(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { killHalfWay(t, "sqlite:"+filepath.Join(t.TempDir(), "accord.db")) })
+	t.Run("PostgreSQL", func(t *testing.T) { killHalfWay(t, sharedDatabase(t)) })
+}
+
+// killHalfWay kills the registry in the middle of an import, and demands that the same import, done again, leaves what one
+// that went through leaves.
+func killHalfWay(t *testing.T, store string) {
+	t.Helper()
 	const subjects = 600
 	var topic strings.Builder
 	for i := range subjects {
@@ -320,7 +328,6 @@ func TestImportKilledHalfWayIsFinishedByDoingItAgain(t *testing.T) {
 	if err := os.WriteFile(file, []byte(topic.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store := "sqlite:" + filepath.Join(t.TempDir(), "accord.db")
 	first := startProcess(t, store)
 	ended := make(chan int, 1)
 	go func() {
