@@ -56,7 +56,7 @@ func TestFranzGoSerde(t *testing.T) {
 			}
 			var serde sr.Serde
 			serde.Register(schema.ID, order{}, sr.EncodeFn(json.Marshal), sr.DecodeFn(json.Unmarshal))
-			kafka, err := kgo.NewClient(kgo.SeedBrokers(gate(t, registry, topic)), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+			kafka, err := kgo.NewClient(kgo.SeedBrokers(gate(t, brokersBeside(t, b), registry, topic)), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 			if err != nil {
 				t.Fatal(err)
 			}
