@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-func (x *explainer) string(n *node, i int) {
+func (x *explainer) string(n *node, i int) (end int) {
 	t := n.text
 	if t == nil {
-		return
+		return 0
 	}
 	end, escaped := stringEnd(x.text, i)
 	if !x.spend((end - i) / 8) {
-		return
+		return end
 	}
 	s := x.text[i+1 : end-1]
 	if escaped {
@@ -20,28 +20,27 @@ func (x *explainer) string(n *node, i int) {
 	}
 	x.bounds(n, i, "Length", "character", int64(codePoints(s)), t.minLength, t.maxLength)
 	if t.pattern != nil && !t.pattern.matches(s, &x.counts) {
-		expected := cut(t.pattern.source)
-		x.add(n, i, "pattern", "/pattern", Violation{Expected: expected, Actual: "string", Message: "must match " + expected})
+		x.fail(n, i, "pattern", words{"must match ", cut(t.pattern.source), "", "string", ""})
 	}
 	if t.format != nil && !t.format(s) {
-		x.add(n, i, "format", "/format", Violation{Expected: t.formatName, Actual: "string", Message: "must be " + formatWords[t.formatName]})
+		x.fail(n, i, "format", words{"must be ", formatWords[t.formatName], "", "string", t.formatName})
 	}
 	switch keyword := x.content(t, s); keyword {
 	case "":
 	case "contentEncoding":
-		x.add(n, i, keyword, "/"+keyword, Violation{Expected: encodingBase64, Actual: "string", Message: "must be base64"})
+		x.fail(n, i, keyword, words{"must be ", encodingBase64, "", "string", ""})
 	case "contentMediaType":
-		x.add(n, i, keyword, "/"+keyword, Violation{Expected: mediaJSON, Actual: "string", Message: "must hold JSON"})
+		x.fail(n, i, keyword, words{"must hold ", "JSON", "", "string", mediaJSON})
 	default:
-		x.add(n, i, keyword, "/"+keyword, Violation{Actual: "string", Message: "must hold JSON of this form"})
+		x.fail(n, i, keyword, words{before: "must hold JSON of this form", actual: "string"})
 	}
+	return end
 }
 
-func (x *explainer) array(n *node, i int) {
+func (x *explainer) array(n *node, i int) (end int) {
 	a := n.array
 	if a == nil {
-		x.skip(i)
-		return
+		return 0
 	}
 	size, matches := 0, int64(0)
 	item, ok := firstItem(x.text, i)
@@ -51,33 +50,36 @@ func (x *explainer) array(n *node, i int) {
 			address = strconv.Itoa(size)
 		}
 		x.path = append(x.path, step{index: size, address: address, plain: true})
+		end = 0
 		switch {
 		case size < len(a.prefix):
-			x.value(a.prefix[size], item, "false")
+			end = x.value(a.prefix[size], item, "false")
 		case a.items != nil:
 			keyword := "false"
 			if len(a.prefix) > 0 {
 				keyword = lastToken(a.items.pointer)
 			}
-			x.value(a.items, item, keyword)
+			end = x.value(a.items, item, keyword)
 		}
 		x.path = x.path[:len(x.path)-1]
 		if a.contains != nil && x.try(a.contains, item, noMarks) >= 0 {
 			matches++
 		}
 		size++
-		item, ok = nextItem(x.text, x.skipTo(item))
+		item, ok = nextItem(x.text, x.skipTo(item, end))
 	}
 	if x.fault != "" {
-		return
+		return 0
 	}
+	end = item
 	x.bounds(n, i, "Items", "item", int64(size), a.minItems, a.maxItems)
 	if a.unique {
 		if first, second := x.equalItems(i); first >= 0 && x.fault == "" {
-			x.add(n, i, "uniqueItems", "/uniqueItems", Violation{Message: fmt.Sprintf("items %d and %d are equal", first, second)})
+			x.fail(n, i, "uniqueItems", words{before: fmt.Sprintf("items %d and %d are equal", first, second)})
 		}
 	}
 	x.contains(n, i, matches)
+	return end
 }
 
 // contains explains contains with its two counts; a lower bound of 1 is contains itself.
@@ -92,67 +94,73 @@ func (x *explainer) contains(n *node, i int, matches int64) {
 		if a.minContains > 1 {
 			keyword = "minContains"
 		}
-		x.add(n, i, keyword, "/"+keyword, Violation{Expected: strconv.FormatInt(a.minContains, 10), Actual: actual, Message: "must have at least " + count(a.minContains, "matching item") + ", has " + actual})
+		x.fail(n, i, keyword, words{"must have at least ", strconv.FormatInt(a.minContains, 10), " " + plural(a.minContains, "matching item") + ", has " + actual, actual, ""})
 	}
 	if a.maxContains >= 0 && matches > a.maxContains {
-		x.add(n, i, "maxContains", "/maxContains", Violation{Expected: strconv.FormatInt(a.maxContains, 10), Actual: actual, Message: "must have at most " + count(a.maxContains, "matching item") + ", has " + actual})
+		x.fail(n, i, "maxContains", words{"must have at most ", strconv.FormatInt(a.maxContains, 10), " " + plural(a.maxContains, "matching item") + ", has " + actual, actual, ""})
 	}
 }
 
-// skipTo is the end of the value at i; it always moves on, even when the steps are used up.
-func (x *explainer) skipTo(i int) int {
-	end := valueEnd(x.text, i)
-	x.spend((end - i) / 8)
+// skipTo is the end of the value at i, which may be known; it always moves on, even when the steps are used up.
+func (x *explainer) skipTo(i, end int) int {
+	if end == 0 {
+		end = valueEnd(x.text, i)
+		x.spend((end - i) / 8)
+	}
 	return end
 }
 
-func (x *explainer) object(n *node, i int) {
+func (x *explainer) object(n *node, i int) (end int) {
 	o := n.object
 	if o == nil {
-		x.skip(i)
-		return
+		return 0
 	}
 	size := 0
-	present := make([]bool, len(o.known))
+	present := x.newMarks(len(o.known))
+	defer func(bits int) { x.bits = x.bits[:bits] }(present.from)
 	m, ok := firstMember(x.text, i)
+	end = m.name + 1
 	for ok && x.fault == "" {
-		x.member(o, m, present)
+		at := x.member(o, m, present)
 		size++
-		m, _, ok = nextMember(x.text, x.skipTo(m.value))
+		m, end, ok = nextMember(x.text, x.skipTo(m.value, at))
 	}
 	if x.fault != "" {
-		return
+		return 0
 	}
 	x.bounds(n, i, "Properties", "property", int64(size), o.minProperties, o.maxProperties)
 	for _, name := range o.required {
-		if !present[name] {
-			expected := cut(string(appendQuoted(nil, []byte(o.known[name].name))))
-			x.add(n, i, "required", "/required", Violation{Expected: expected, Message: "must have " + expected})
+		if !x.marked(present, name) {
+			x.fail(n, i, "required", words{before: "must have ", expected: cut(string(appendQuoted(nil, []byte(o.known[name].name))))})
 		}
 	}
 	for _, d := range o.dependentRequired {
 		for _, name := range d.required {
-			if present[d.name] && !present[name] {
+			if x.marked(present, d.name) && !x.marked(present, name) {
 				expected := cut(string(appendQuoted(nil, []byte(o.known[name].name))))
 				has := cut(string(appendQuoted(nil, []byte(o.known[d.name].name))))
-				x.add(n, i, d.keyword, join("/"+d.keyword, o.known[d.name].name), Violation{Expected: expected, Message: "must have " + expected + " because it has " + has})
+				x.add(n, i, d.keyword, true, &o.known[d.name].name, words{before: "must have ", expected: expected, after: " because it has " + has})
 			}
 		}
 	}
 	for _, d := range o.dependentSchemas {
-		if present[d.name] {
+		if x.marked(present, d.name) {
 			x.value(d.schema, i, "false")
 		}
 	}
+	return end
 }
 
-// member explains one member by every schema that applies to it, and its name.
-func (x *explainer) member(o *objectRules, m member, present []bool) {
-	name, _ := unquote(x.text[m.name:m.nameEnd])
+// member explains one member by every schema that applies to it, and its name. It returns the end of its value, or 0.
+func (x *explainer) member(o *objectRules, m member, present marks) (end int) {
+	name := x.text[m.name+1 : m.nameEnd-1]
+	if m.escaped {
+		name = appendUnescaped(nil, name)
+	}
 	at := o.table.find(name)
 	known := at >= 0
 	if known {
-		present[at] = true
+		x.mark(present, at)
 	}
 	s := step{name: m.name, nameEnd: m.nameEnd, address: otherName, plain: true}
 	switch {
@@ -168,24 +176,28 @@ func (x *explainer) member(o *objectRules, m member, present []bool) {
 	x.path = append(x.path, s)
 	if known && o.known[at].schema != nil {
 		applied = true
-		x.value(o.known[at].schema, m.value, "false")
+		end = x.value(o.known[at].schema, m.value, "false")
 	}
-	for _, k := range o.matching(nil, name, &x.counts) {
-		p := o.patterns[k]
+	first := len(x.matched)
+	x.matched = o.matching(x.matched, name, &x.counts)
+	for k := first; k < len(x.matched); k++ {
+		p := o.patterns[x.matched[k]]
 		applied = true
 		if s.address == otherName {
 			x.path[len(x.path)-1].address = "~re:" + string(appendToken(nil, p.source)[1:])
 		}
-		x.value(p.schema, m.value, "false")
+		end = x.value(p.schema, m.value, "false")
 	}
+	x.matched = x.matched[:first]
 	x.path[len(x.path)-1] = s
 	if !applied && o.additional != nil {
-		x.value(o.additional, m.value, "additionalProperties")
+		end = x.value(o.additional, m.value, "additionalProperties")
 	}
 	if o.propertyNames != nil {
 		x.name(o.propertyNames, m)
 	}
 	x.path = x.path[:len(x.path)-1]
+	return end
 }
 
 // name explains a member's name, which stands in the text as a string like any other.
@@ -193,14 +205,14 @@ func (x *explainer) name(n *node, m member) {
 	sub := x.fork()
 	sub.value(n, m.name, "propertyNames")
 	for _, f := range sub.found {
-		f.Keyword, f.Offset, f.inner, f.Message = "propertyNames", m.value, x.inner, "name "+f.Message
+		f.Keyword, f.Offset, f.inner, f.rank, f.Message = "propertyNames", m.value, x.inner, rankOf("propertyNames"), "name "+f.Message
 		x.found = append(x.found, f)
 	}
 }
 
 // fork is an explainer of the same run and place that collects for itself.
 func (x *explainer) fork() *explainer {
-	return &explainer{run: x.run, limit: x.limit, inner: x.inner + 1, path: x.path}
+	return &explainer{run: x.run, limit: x.limit, inner: x.inner + 1, explained: explained{path: x.path}}
 }
 
 // unevaluated explains what no schema of the node has evaluated.
@@ -222,7 +234,7 @@ func (x *explainer) unevaluated(n *node, i int) {
 				x.path = x.path[:len(x.path)-1]
 			}
 			ordinal++
-			m, _, ok = nextMember(x.text, x.skipTo(m.value))
+			m, _, ok = nextMember(x.text, x.skipTo(m.value, 0))
 		}
 	case x.text[i] == '[' && n.array != nil && n.array.unevaluated != nil:
 		own := x.contributions(n, i)
@@ -235,7 +247,7 @@ func (x *explainer) unevaluated(n *node, i int) {
 				x.path = x.path[:len(x.path)-1]
 			}
 			ordinal++
-			item, ok = nextItem(x.text, x.skipTo(item))
+			item, ok = nextItem(x.text, x.skipTo(item, 0))
 		}
 	}
 }

@@ -114,6 +114,85 @@ func TestExplainShowsNoPayload(t *testing.T) {
 	}
 }
 
+// TestNoKeywordShowsPayload: each keyword, and each byte rule, refuses an event made of a canary, a text and a number, and
+// shows it in pointers alone.
+func TestNoKeywordShowsPayload(t *testing.T) {
+	const word, number = "s3cr3t", "8675309"
+	long := `"` + word + strings.Repeat("x", validator.MaxEventBytes) + `"`
+	named := func(value string) string { return `{"` + word + `":` + value + `}` }
+	v2020 := `{` + draft2020 + `,`
+	shown := map[string]bool{}
+	for _, c := range []struct{ schema, event string }{
+		{`{"type":"object"}`, `"` + word + `"`},
+		{`{"type":"string"}`, number},
+		{`{"const":1}`, `"` + word + `"`},
+		{`{"enum":[1]}`, named(number)},
+		{`{"minimum":1e9}`, number},
+		{`{"exclusiveMinimum":1e9}`, number},
+		{`{"maximum":1}`, number},
+		{`{"exclusiveMaximum":1}`, number},
+		{`{"multipleOf":1000}`, number},
+		{`{"minLength":100}`, `"` + word + `"`},
+		{`{"maxLength":1}`, `"` + word + `"`},
+		{`{"pattern":"^x"}`, `"` + word + `"`},
+		{`{"format":"date"}`, `"` + word + `"`},
+		{`{"contentEncoding":"base64"}`, `"` + word + `!"`},
+		{`{"contentMediaType":"application/json"}`, `"` + word + `"`},
+		{`{"contentMediaType":"application/json","contentSchema":{"type":"null"}}`, `"` + number + `"`},
+		{`{"not":{}}`, `"` + word + `"`},
+		{`{"minItems":3}`, `["` + word + `"]`},
+		{`{"maxItems":0}`, `["` + word + `"]`},
+		{`{"uniqueItems":true}`, `["` + word + `","` + word + `"]`},
+		{`{"uniqueItems":true}`, `[` + named(number) + `,` + named(number) + `]`},
+		{`{"contains":{"type":"null"}}`, `["` + word + `",` + number + `]`},
+		{v2020 + `"contains":{"type":"string"},"minContains":2}`, `["` + word + `",` + number + `]`},
+		{v2020 + `"contains":{"type":"string"},"maxContains":1}`, `["` + word + `","` + word + `2"]`},
+		{`{"minProperties":3}`, named(number)},
+		{`{"maxProperties":0}`, named(number)},
+		{`{"required":["a"]}`, named(number)},
+		{v2020 + `"dependentRequired":{"` + word + `":["a"]}}`, named(number)},
+		{`{"dependencies":{"` + word + `":["a"]}}`, named(number)},
+		{`{"items":[{}],"additionalItems":false}`, `[1,"` + word + `"]`},
+		{v2020 + `"prefixItems":[{}],"items":false}`, `[1,"` + word + `"]`},
+		{`{"additionalProperties":false}`, named(`"` + word + `"`)},
+		{v2020 + `"unevaluatedItems":false}`, `["` + word + `"]`},
+		{v2020 + `"unevaluatedProperties":false}`, named(`"` + word + `"`)},
+		{`{"properties":{"a":false}}`, `{"a":"` + word + `"}`},
+		{`{"propertyNames":{"maxLength":1}}`, named(number)},
+		{`{"oneOf":[{"type":"null"},{"type":"array"}]}`, `"` + word + `"`},
+		{`{"anyOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`, `{"k":"` + word + `"}`},
+		{`true`, named(`"` + word)},
+		{`true`, "{\"" + word + "\":\"\xff\"}"},
+		{`true`, named(`"\ud800"`)},
+		{`true`, `{"` + word + `":1,"` + word + `":2}`},
+		{`true`, named(number + `e9999`)},
+		{`true`, strings.Repeat(`{"`+word+`":`, 100)},
+		{`true`, long},
+	} {
+		s := compile(t, c.schema)
+		// Names of the schema may be shown: they are no payload.
+		secret := func(text string) bool {
+			return strings.Contains(text, number) || strings.Contains(text, word) && !strings.Contains(c.schema, word)
+		}
+		found := s.Explain([]byte(c.event), 0)
+		for _, v := range found {
+			shown[v.Keyword] = true
+			v.Pointer = ""
+			if secret(fmt.Sprintf("%+v", v)) {
+				t.Errorf("Explain(%.80s) under %s shows the payload: %+v", c.event, c.schema, v)
+			}
+		}
+		if err := s.Check([]byte(c.event)); err == nil || secret(err.Error()) {
+			t.Errorf("Check(%.80s) under %s = %v", c.event, c.schema, err)
+		}
+	}
+	for _, keyword := range append(validator.Keywords(), validator.Faults()...) {
+		if !shown[keyword] && keyword != "budget" {
+			t.Errorf("no event here is refused by %s", keyword)
+		}
+	}
+}
+
 // TestRecursiveUnions: a union that is asked again and again about the same places costs steps by its bytes.
 func TestRecursiveUnions(t *testing.T) {
 	for _, schema := range []string{

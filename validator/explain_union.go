@@ -27,7 +27,7 @@ func (x *explainer) inPlace(n *node, i int) {
 		x.union(n, i, "oneOf", p.oneOf, p.oneBy)
 	}
 	if p.not != nil && x.try(p.not, i, noMarks) >= 0 {
-		x.add(n, i, "not", "/not", Violation{Message: "must not match this form"})
+		x.fail(n, i, "not", words{before: "must not match this form"})
 	}
 	if p.ifs == nil || x.fault != "" {
 		return
@@ -55,21 +55,18 @@ func (x *explainer) union(n *node, i int, keyword string, branches []*node, by *
 			break
 		}
 	}
-	expected := strconv.Itoa(len(branches))
+	forms := strconv.Itoa(len(branches))
 	switch {
 	case len(matching) == 1:
 		return
 	case len(matching) == 2:
-		x.add(n, i, keyword, "/"+keyword, Violation{
-			Expected: "1", Actual: "2",
-			Message: fmt.Sprintf("must match one of %s forms, matches forms %d and %d", expected, matching[0]+1, matching[1]+1),
-		})
+		x.fail(n, i, keyword, words{"must match ", "one", fmt.Sprintf(" of %s forms, matches forms %d and %d", forms, matching[0]+1, matching[1]+1), "2", "1"})
 		return
 	case by != nil && x.text[i] == '{':
 		x.discriminated(n, i, keyword, branches, by)
 		return
 	}
-	x.add(n, i, keyword, "/"+keyword, Violation{Expected: "1", Actual: "0", Message: "must match one of " + expected + " forms, matches none"})
+	x.fail(n, i, keyword, words{"must match ", "one", " of " + forms + " forms, matches none", "0", "1"})
 	x.found = append(x.found, x.nearest(branches, i)...)
 }
 
@@ -85,8 +82,7 @@ func (x *explainer) discriminated(n *node, i int, keyword string, branches []*no
 		m, _, ok = nextMember(x.text, valueEnd(x.text, m.value))
 	}
 	if !ok {
-		expected := string(appendQuoted(nil, []byte(by.name)))
-		x.add(n, i, keyword, "/"+keyword, Violation{Expected: expected, Message: "must have " + expected})
+		x.fail(n, i, keyword, words{before: "must have ", expected: string(appendQuoted(nil, []byte(by.name)))})
 		return
 	}
 	if x.text[m.value] == '"' {
@@ -96,13 +92,12 @@ func (x *explainer) discriminated(n *node, i int, keyword string, branches []*no
 			return
 		}
 	}
-	quoted := make([]string, len(by.values))
+	quoted := make([][]byte, len(by.values))
 	for k, v := range by.values {
-		quoted[k] = string(appendQuoted(nil, []byte(v)))
+		quoted[k] = appendQuoted(nil, []byte(v))
 	}
-	expected := oneOfValues(quoted)
 	x.path = append(x.path, step{name: m.name, nameEnd: m.nameEnd, address: by.name})
-	x.add(n, m.value, keyword, "/"+keyword, Violation{Expected: expected, Actual: x.typeAt(m.value).words(), Message: "must be one of " + expected})
+	x.fail(n, m.value, keyword, words{"must be one of ", oneOfValues(quoted), "", x.typeAt(m.value).words(), ""})
 	x.path = x.path[:len(x.path)-1]
 }
 

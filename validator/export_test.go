@@ -78,3 +78,13 @@ func (p Pattern) Matches(s string) bool {
 	var c counters
 	return p.p.matches([]byte(s), &c)
 }
+
+// V5 is the schema as jsonschema v5 compiles it, with our formats: a *jsonschema.Schema.
+func (s *Schema) V5() any { return s.oracle() }
+
+// Keywords are the keywords that a violation may name, and Faults the byte rules.
+func Keywords() []string { return ranks }
+func Faults() []string   { return faultNames[:] }
+
+// Rank is a keyword's place in the order of violations, or -1 of no keyword.
+func Rank(keyword string) int { return rankOf(keyword) }

@@ -26,6 +26,8 @@ type run struct {
 	counts  counters
 	memo    memo
 	scanner scanner // where a fault must be told apart and placed
+
+	explained explained // scratch of Explain
 }
 
 // span is a part of a buffer.

@@ -96,7 +96,7 @@ var ranks = []string{
 	"type", "const", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
 	"pattern", "format", "contentEncoding", "contentMediaType", "contentSchema", "not", "minItems", "maxItems", "uniqueItems",
 	"contains", "minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired", "dependencies",
-	"additionalProperties", "unevaluatedItems", "unevaluatedProperties", "false", "propertyNames", "oneOf", "anyOf",
+	"additionalItems", "items", "additionalProperties", "unevaluatedItems", "unevaluatedProperties", "false", "propertyNames", "oneOf", "anyOf",
 }
 
 func rankOf(keyword string) int { return slices.Index(ranks, keyword) }
@@ -141,10 +141,10 @@ func cut(s string) string {
 }
 
 // oneOfValues lists what is allowed: the first few and how many more.
-func oneOfValues(values []string) string {
+func oneOfValues(values [][]byte) string {
 	shown := make([]string, 0, shownValues)
 	for _, v := range values[:min(len(values), shownValues)] {
-		shown = append(shown, cut(v))
+		shown = append(shown, cut(string(v)))
 	}
 	text := strings.Join(shown, ", ")
 	if more := len(values) - len(shown); more > 0 {
@@ -153,13 +153,13 @@ func oneOfValues(values []string) string {
 	return text
 }
 
-// count is a number with its noun: "1 item", "2 items", "1 property", "3 properties".
-func count(n int64, noun string) string {
-	if n != 1 {
-		if stem, ok := strings.CutSuffix(noun, "y"); ok {
-			noun = stem + "ie"
-		}
-		noun += "s"
+// plural is a noun as it stands behind a number: 1 item, 2 items, 1 property, 3 properties.
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return noun
 	}
-	return strconv.FormatInt(n, 10) + " " + noun
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return stem + "ies"
+	}
+	return noun + "s"
 }

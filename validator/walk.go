@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -181,19 +180,17 @@ func appendUnescaped(dst, raw []byte) []byte {
 }
 
 // appendToken appends one reference token of a JSON Pointer (RFC 6901).
-func appendToken(dst []byte, token string) []byte {
+func appendToken[T string | []byte](dst []byte, token T) []byte {
 	dst = append(dst, '/')
-	for {
-		at := strings.IndexAny(token, "~/")
-		if at < 0 {
-			return append(dst, token...)
-		}
-		dst = append(dst, token[:at]...)
-		if token[at] == '~' {
+	for k := range len(token) {
+		switch c := token[k]; c {
+		case '~':
 			dst = append(dst, "~0"...)
-		} else {
+		case '/':
 			dst = append(dst, "~1"...)
+		default:
+			dst = append(dst, c)
 		}
-		token = token[at+1:]
 	}
+	return dst
 }
