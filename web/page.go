@@ -33,6 +33,7 @@ type page struct {
 	Path    string // where the theme form comes back to
 	CSS, JS template.URL
 	Query   string // in the search box
+	SignIn  *signedIn
 	Rev     catalog.Rev
 	Data    any
 }
@@ -113,7 +114,7 @@ var words = template.FuncMap{
 // render writes a page. With a library the answer has a strong ETag of everything it is drawn from, and a reader who
 // has it gets 304; fresh says so before the page is drawn (see unchanged).
 func (s *Site) render(w http.ResponseWriter, r *http.Request, name string, status int, p page) error {
-	p.Theme, p.Path = theme(r), r.URL.RequestURI()
+	p.Theme, p.Path, p.SignIn = theme(r), r.URL.RequestURI(), s.signedIn(r)
 	p.CSS, p.JS = s.assets.url(s.links, "app.css"), s.assets.url(s.links, "app.js")
 	var b bytes.Buffer
 	if err := s.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
@@ -147,7 +148,7 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, body []
 // unchanged answers 304 where the reader's copy is drawn from the same facts: revision of the catalog, look, theme,
 // address, the day (sunset dates are compared with it), and what was observed. It sets the ETag either way.
 func (s *Site) unchanged(w http.ResponseWriter, r *http.Request, lib *library, observed ...string) bool {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s\n%s\n%q", lib.rev, lib.who.View(), s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly), observed))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%s\n%s\n%q", lib.rev, lib.who.View()+s.signedName(r), s.assets.sum, theme(r), r.URL.RequestURI(), s.Now().UTC().Format(time.DateOnly), observed))
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
 	for known := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
@@ -242,11 +243,7 @@ func (s *Site) setTheme(w http.ResponseWriter, r *http.Request) error {
 		return &pageError{status: http.StatusBadRequest, title: "Not a theme", detail: "A theme is auto, light or dark."}
 	}
 	http.SetCookie(w, &http.Cookie{Name: themeCookie, Value: value, Path: s.BasePath + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	back := r.PostForm.Get("back")
-	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
-		back = s.links.home()
-	}
-	return &movedError{to: back, status: http.StatusSeeOther}
+	return &movedError{to: s.ownAddress(r.PostForm.Get("back")), status: http.StatusSeeOther}
 }
 
 // prettyJSON indents a JSON text for people; what is no JSON stays as it is.

@@ -40,8 +40,12 @@ type Config struct {
 	// Admit finds out who asks for a page and returns the context that api.CallerOf reads; a status other than 0 refuses
 	// the request, with what to tell. nil: everybody sees everything.
 	Admit func(http.ResponseWriter, *http.Request) (ctx context.Context, status int, message string)
-	Log   *slog.Logger     // nil = slog.Default()
-	Now   func() time.Time // nil = time.Now
+	// Login lets browsers sign in by an identity provider; nil: they do not. Passwords says that name and password are a way
+	// in as well.
+	Login     *api.Login
+	Passwords bool
+	Log       *slog.Logger     // nil = slog.Default()
+	Now       func() time.Time // nil = time.Now
 }
 
 // Site serves the pages. It is safe for concurrent use.
@@ -80,36 +84,42 @@ func New(c Config) (*Site, error) {
 type route struct {
 	pattern string // method and path as http.ServeMux takes them, below the base path
 	serve   func(*Site, http.ResponseWriter, *http.Request) error
+	open    bool // served without asking who is there
 }
 
 // routes is every address of the site. Paths below the API's names are the API's.
 var routes = []route{
-	{"GET /{$}", (*Site).home},
-	{"GET /events", (*Site).events},
-	{"GET /events/{event}", (*Site).latest},
-	{"GET /events/{event}/v/{version}", (*Site).version},
-	{"GET /events/{event}/diff", (*Site).chooseDiff},
-	{"GET /events/{event}/diff/{pair}", (*Site).diffPage},
-	{"GET /events/{event}/graph", (*Site).eventGraph},
-	{"GET /domains", (*Site).domainList},
-	{"GET /domains/{domain}", (*Site).domainPage},
-	{"GET /services", (*Site).serviceList},
-	{"GET /services/{service}", (*Site).servicePage},
-	{"GET /channels", (*Site).channelList},
-	{"GET /channels/{channel}", (*Site).channelPage},
-	{"GET /flows", (*Site).flowList},
-	{"GET /flows/{flow}", (*Site).flowPage},
-	{"GET /fields", (*Site).fieldList},
-	{"GET /fields/{field}", (*Site).fieldPage},
-	{"GET /changes", (*Site).changes},
-	{"GET /rejections", (*Site).rejections},
-	{"GET /play/validate", (*Site).playForm},
-	{"POST /play/validate", (*Site).playValidate},
-	{"GET /search", (*Site).search},
-	{"GET /api", (*Site).reference},
-	{"GET /api/{operation}", (*Site).operation},
-	{"GET /-/assets/{sum}/{file}", (*Site).asset},
-	{"POST /-/theme", (*Site).setTheme},
+	{"GET /{$}", (*Site).home, false},
+	{"GET /events", (*Site).events, false},
+	{"GET /events/{event}", (*Site).latest, false},
+	{"GET /events/{event}/v/{version}", (*Site).version, false},
+	{"GET /events/{event}/diff", (*Site).chooseDiff, false},
+	{"GET /events/{event}/diff/{pair}", (*Site).diffPage, false},
+	{"GET /events/{event}/graph", (*Site).eventGraph, false},
+	{"GET /domains", (*Site).domainList, false},
+	{"GET /domains/{domain}", (*Site).domainPage, false},
+	{"GET /services", (*Site).serviceList, false},
+	{"GET /services/{service}", (*Site).servicePage, false},
+	{"GET /channels", (*Site).channelList, false},
+	{"GET /channels/{channel}", (*Site).channelPage, false},
+	{"GET /flows", (*Site).flowList, false},
+	{"GET /flows/{flow}", (*Site).flowPage, false},
+	{"GET /fields", (*Site).fieldList, false},
+	{"GET /fields/{field}", (*Site).fieldPage, false},
+	{"GET /changes", (*Site).changes, false},
+	{"GET /rejections", (*Site).rejections, false},
+	{"GET /play/validate", (*Site).playForm, false},
+	{"POST /play/validate", (*Site).playValidate, false},
+	{"GET /search", (*Site).search, false},
+	{"GET /api", (*Site).reference, false},
+	{"GET /api/{operation}", (*Site).operation, false},
+	{"GET /-/assets/{sum}/{file}", (*Site).asset, true},
+	{"POST /-/theme", (*Site).setTheme, true},
+	{"GET /-/login", (*Site).logInPage, true},
+	{"GET /-/login-start", (*Site).logIn, true},
+	{"GET /-/callback", (*Site).loggedIn, true},
+	{"POST /-/logout", (*Site).logOut, true},
+	{"GET /-password", (*Site).password, true},
 }
 
 // Install adds the site's routes to mux: those of the table, and / for all that nobody serves. State changes are
@@ -118,20 +128,27 @@ func (s *Site) Install(mux *http.ServeMux) {
 	guard := http.NewCrossOriginProtection()
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
-		mux.Handle(method+" "+s.BasePath+path, guard.Handler(s.wrap(r.serve)))
+		mux.Handle(method+" "+s.BasePath+path, guard.Handler(s.wrap(r.serve, r.open)))
 	}
-	mux.Handle("/", s.wrap((*Site).nowhere))
+	mux.Handle("/", s.wrap((*Site).nowhere, false))
 }
 
-// wrap gives a handler its time limit, the headers of every page, and turns its error into a page.
-func (s *Site) wrap(serve func(*Site, http.ResponseWriter, *http.Request) error) http.Handler {
+// wrap gives a handler its time limit, the headers of every page and, unless it is open to everybody, who asks; and turns
+// its error into a page.
+func (s *Site) wrap(serve func(*Site, http.ResponseWriter, *http.Request) error, open bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), PageTimeout)
 		defer cancel()
 		setHeaders(w.Header())
-		if s.Admit != nil {
+		if s.Admit != nil && !open {
 			admitted, status, message := s.Admit(w, r)
+			if status != 0 && s.mayLogIn(w, r, status) {
+				return
+			}
 			if status != 0 {
+				if admitted != nil { // refused by name
+					r = r.WithContext(admitted)
+				}
 				s.fail(w, r, &pageError{status: status, title: http.StatusText(status), detail: message})
 				return
 			}

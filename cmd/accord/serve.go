@@ -131,7 +131,10 @@ func openRegistry(ctx context.Context, o registryOptions) (*registryRole, error)
 	})
 	o.metrics.MustRegister(apis.Collectors()...)
 	o.metrics.MustRegister(registry.Collectors()...)
-	site, err := web.New(web.Config{Registry: registry, Operations: apis.Operations(), NotFound: apis.NotFound(), Admit: apis.Admit, Log: o.log})
+	site, err := web.New(web.Config{
+		Registry: registry, Operations: apis.Operations(), NotFound: apis.NotFound(), Admit: apis.Admit,
+		Login: o.access.Login, Passwords: o.access.Keys || o.access.Users != nil, Log: o.log,
+	})
 	if err != nil {
 		store.Close()
 		return nil, err

@@ -41,9 +41,9 @@ type OIDC struct {
 	client *http.Client
 
 	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier // guarded by mu; nil: not discovered yet
-	tried    time.Time             // guarded by mu
-	fault    error                 // of the last try; guarded by mu
+	provider *oidc.Provider // guarded by mu; nil: not discovered yet
+	tried    time.Time      // guarded by mu
+	fault    error          // of the last try; guarded by mu
 }
 
 // NewOIDC checks the settings; the provider is not asked yet.
@@ -69,12 +69,12 @@ func NewOIDC(c OIDCConfig) (*OIDC, error) {
 // errIssuer says that the identity provider could not be asked: nobody can tell whether the token is good.
 var errIssuer = errors.New("the identity provider cannot be reached")
 
-// discovered returns the verifier of the provider, which is asked for its description if need be.
-func (o *OIDC) discovered() (*oidc.IDTokenVerifier, error) {
+// discoveredProvider returns what the provider says about itself, for which it is asked if need be.
+func (o *OIDC) discoveredProvider() (*oidc.Provider, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.verifier != nil {
-		return o.verifier, nil
+	if o.provider != nil {
+		return o.provider, nil
 	}
 	if o.fault != nil && time.Since(o.tried) < IssuerRediscover {
 		return nil, o.fault
@@ -86,35 +86,40 @@ func (o *OIDC) discovered() (*oidc.IDTokenVerifier, error) {
 		o.fault = fmt.Errorf("%w: %w", errIssuer, err)
 		return nil, o.fault
 	}
-	o.fault = nil
-	o.verifier = provider.Verifier(&oidc.Config{ClientID: o.config.Audience, SkipExpiryCheck: true}) // we allow for ClockSkew
-	return o.verifier, nil
+	o.fault, o.provider = nil, provider
+	return o.provider, nil
 }
 
-// verify returns user and groups of a token. The error says why not, for the log; it is errIssuer where nobody can tell.
-func (o *OIDC) verify(ctx context.Context, raw string) (user string, groups []string, err error) {
+// claims returns what a token for an audience says, and until when. The error says
+// why not, for the log; it is errIssuer where nobody can tell.
+func (o *OIDC) claims(ctx context.Context, raw, audience string) (claims map[string]any, until time.Time, err error) {
 	if len(raw) > MaxJWTBytes {
-		return "", nil, errors.New("longer than MaxJWTBytes")
+		return nil, until, errors.New("longer than MaxJWTBytes")
 	}
-	verifier, err := o.discovered()
+	provider, err := o.discoveredProvider()
 	if err != nil {
-		return "", nil, err
+		return nil, until, err
 	}
-	token, err := verifier.Verify(ctx, raw)
+	// We allow for ClockSkew ourselves.
+	token, err := provider.Verifier(&oidc.Config{ClientID: audience, SkipExpiryCheck: true}).Verify(ctx, raw)
 	if err != nil {
-		return "", nil, err
+		return nil, until, err
 	}
-	var claims map[string]any
 	if err := token.Claims(&claims); err != nil {
-		return "", nil, err
+		return nil, until, err
 	}
 	now := o.config.Now()
 	if !now.Before(token.Expiry.Add(ClockSkew)) {
-		return "", nil, errors.New("expired")
+		return nil, until, errors.New("expired")
 	}
 	if from, ok := claims["nbf"].(float64); ok && now.Add(ClockSkew).Before(time.Unix(int64(from), 0)) {
-		return "", nil, errors.New("not valid yet")
+		return nil, until, errors.New("not valid yet")
 	}
+	return claims, token.Expiry, nil
+}
+
+// identity is who a token speaks of.
+func (o *OIDC) identity(claims map[string]any) (user string, groups []string, err error) {
 	if user, _ = claims[o.config.UserClaim].(string); user == "" {
 		return "", nil, fmt.Errorf("no claim %q", o.config.UserClaim)
 	}

@@ -27,6 +27,8 @@ type Access struct {
 	Users func() *Users
 	// OIDC accepts tokens of an identity provider; nil: none. Who may do what is said by the groups of the users file.
 	OIDC *OIDC
+	// Login lets browsers sign in by the identity provider; nil: they do not.
+	Login *Login
 	// Certificates accepts verified client certificates: its names are looked up among the users.
 	Certificates bool
 	// AnonymousRead lets those who do not sign in read everything.
@@ -42,7 +44,7 @@ var (
 // required says whether callers must sign in.
 func (a *API) required(ctx context.Context) (bool, error) {
 	c := &a.config.Access
-	if c.Users != nil || c.OIDC != nil || c.Certificates {
+	if c.Users != nil || c.OIDC != nil || c.Login != nil || c.Certificates {
 		return true, nil
 	}
 	if !c.Keys {
@@ -63,7 +65,12 @@ func (a *API) identify(r *http.Request) (who *Caller, bad bool, err error) {
 	sent := r.Header["Authorization"]
 	switch {
 	case len(sent) == 0:
-		if who = a.byCertificate(r); who == nil && a.config.Access.AnonymousRead {
+		if who = a.byCertificate(r); who == nil {
+			if who, err = a.bySession(r); err != nil {
+				return nil, false, err
+			}
+		}
+		if who == nil && a.config.Access.AnonymousRead {
 			who = visitor
 		}
 		return who, false, nil
@@ -116,18 +123,28 @@ func (a *API) byToken(ctx context.Context, credentials string) (*Caller, error) 
 	if c.OIDC == nil {
 		return nil, nil
 	}
-	user, groups, err := c.OIDC.verify(ctx, credentials)
+	claims, _, err := c.OIDC.claims(ctx, credentials, c.OIDC.config.Audience)
+	return a.byClaims(c.OIDC, claims, err)
+}
+
+// byClaims finds the caller that a token speaks of; err is what became of it.
+func (a *API) byClaims(o *OIDC, claims map[string]any, err error) (*Caller, error) {
 	if errors.Is(err, errIssuer) {
 		a.log.Error("tokens cannot be verified", "err", err)
 		return nil, &fault{code: codeStore, message: "The identity provider cannot be asked"}
+	}
+	var user string
+	var groups []string
+	if err == nil {
+		user, groups, err = o.identity(claims)
 	}
 	if err != nil {
 		a.log.Debug("a token was not accepted", "err", err)
 		return nil, nil
 	}
 	var grants []catalog.Grant
-	if c.Users != nil {
-		grants = c.Users().ofGroups(groups)
+	if users := a.config.Access.Users; users != nil {
+		grants = users().ofGroups(groups)
 	}
 	return NewCaller(user, grants), nil
 }
@@ -240,19 +257,22 @@ func (a *API) challenge(header http.Header, bad bool) {
 }
 
 // Admit is the door of whoever serves pages beside the API: it finds out who asks and returns the context that CallerOf
-// reads. A status other than 0 refuses the request, with what to tell; headers of the answer are set.
+// reads. A status other than 0 refuses the request, with what to tell; headers of the answer are set, and ctx is nil if nobody
+// knows who asks.
 func (a *API) Admit(w http.ResponseWriter, r *http.Request) (ctx context.Context, status int, message string) {
 	who, f := a.admitCaller(r, reachSome, w.Header())
 	if f == nil && !who.has(catalog.Reader) {
 		f = &fault{code: http.StatusForbidden, message: "Forbidden: this needs a grant of role " + catalog.Reader.String()}
 	}
+	if who != nil {
+		ctx = context.WithValue(r.Context(), callerKey{}, who)
+		if who != everyone {
+			ctx = catalog.WithPermit(ctx, who.May)
+		}
+	}
 	if f != nil {
 		f.native = true
-		return nil, f.GetStatus(), f.message
-	}
-	ctx = context.WithValue(r.Context(), callerKey{}, who)
-	if who != everyone {
-		ctx = catalog.WithPermit(ctx, who.May)
+		return ctx, f.GetStatus(), f.message
 	}
 	return ctx, 0, ""
 }
