@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/accordhq/accord/catalog"
@@ -186,6 +188,25 @@ func TestStoreAway(t *testing.T) {
 			t.Errorf("%s %s = %d %s, want %d %s", c.method, c.path, status, body, c.status, c.want)
 		}
 	}
+}
+
+// stuckStore is a store that never gets the swap done.
+type stuckStore struct{ catalog.Store }
+
+func (stuckStore) Append(ctx context.Context, _ catalog.Name, _ catalog.Head, _ ...catalog.Version) ([]catalog.Version, catalog.Rev, error) {
+	<-ctx.Done()
+	return nil, 0, fmt.Errorf("append: %w", context.Cause(ctx))
+}
+
+func TestRegisterDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := api.New(api.Config{Registry: catalog.New(stuckStore{newSQLite(t)}, catalog.Options{Log: quiet}), Log: quiet}).Handler()
+		began := time.Now()
+		status, body, _ := ask(h, "POST", "/subjects/a/versions", `{"schemaType":"JSON","schema":"{}"}`)
+		if want := `{"error_code":50002,"message":"Register operation timed out"}`; status != 500 || body != want || time.Since(began) != catalog.RegisterDeadline {
+			t.Errorf("register into a store that does not answer = %d %s after %s, want 500 %s after %s", status, body, time.Since(began), want, catalog.RegisterDeadline)
+		}
+	})
 }
 
 func TestPathsThatTheAPIOwns(t *testing.T) {
