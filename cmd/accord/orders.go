@@ -20,6 +20,7 @@ func ordersCommand(std streams) *cobra.Command {
 	var address, store, brokers, proxy, registry string
 	var services []string
 	var createTopics, simulators bool
+	var secure tlsFlags
 	cmd := &cobra.Command{
 		Use:   "orders",
 		Short: "Run the reference order system",
@@ -34,12 +35,16 @@ version of an event as the one they were built for.`,
 				return exit(exitUsage, fmt.Errorf("--brokers is missing: name the cluster, as HOST:PORT,…"))
 			}
 			insecure, _ := cmd.Flags().GetBool("insecure")
-			l, err := listen("listen", address, insecure)
+			log := newLog(std.err)
+			certificates, err := secure.required(log)
+			if err != nil {
+				return err
+			}
+			l, err := listen("listen", address, insecure || secure.clientCA != "")
 			if err != nil {
 				return err
 			}
 			defer l.Close()
-			log := newLog(std.err)
 			lock, err := fs.ReadFile(schemas.FS(), lockFile)
 			if err != nil {
 				return err
@@ -58,10 +63,10 @@ version of an event as the one they were built for.`,
 			if err != nil {
 				return exit(exitUnavailable, err)
 			}
-			log.Info("serving", "address", l.Addr().String(), "store", masked(store), "brokers", brokers)
+			log.Info("serving", "address", l.Addr().String(), "store", masked(store), "brokers", brokers, "tls", certificates != nil)
 			g := newGroup(cmd.Context())
 			g.run(system.Run)
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, l, system.Handler(), nil) })
+			g.run(func(ctx context.Context) error { return serveHTTP(ctx, secured(l, certificates), system.Handler(), nil) })
 			return g.wait()
 		},
 	}
@@ -73,6 +78,7 @@ version of an event as the one they were built for.`,
 	cmd.Flags().StringSliceVar(&services, "service", nil, "run only these: "+strings.Join(orders.Services(), ", "))
 	cmd.Flags().BoolVar(&createTopics, "create-topics", false, "make the topics that are missing")
 	cmd.Flags().BoolVar(&simulators, "simulators", false, "let the outside world fail now and then: cards are declined, parcels take time")
+	secure.add(cmd)
 	roleFlags(cmd)
 	return cmd
 }

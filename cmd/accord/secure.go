@@ -42,6 +42,26 @@ func (f *tlsFlags) config(log *slog.Logger) (*tls.Config, error) {
 	}, nil
 }
 
+// required is config for a listener that knows no other sign-in: with authorities, whoever has no certificate of theirs
+// does not come in.
+func (f *tlsFlags) required(log *slog.Logger) (*tls.Config, error) {
+	c, err := f.config(log)
+	if c == nil || f.clientCA == "" {
+		return c, err
+	}
+	given := c.GetConfigForClient
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		one, err := given(hello)
+		if err != nil {
+			return nil, err
+		}
+		one = one.Clone()
+		one.ClientAuth = tls.RequireAndVerifyClientCert
+		return one, nil
+	}
+	return c, nil
+}
+
 // parseTLS reads certificate, key and, if given, the authorities of clients. Its errors tell nothing of the key.
 func parseTLS(texts [][]byte) (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(texts[0], texts[1])
