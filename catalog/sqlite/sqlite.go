@@ -137,26 +137,66 @@ type tx struct {
 	rev    catalog.Rev // the newest given in this transaction, 0 = none
 	hash   string      // of the change with that revision
 	purged []int       // IDs whose version was purged
+
+	prepared map[string]*sql.Stmt // by query; nil = each is used once. They end with the transaction.
+}
+
+// statement prepares a query for the whole transaction: to parse it costs as much as to run it.
+func (t *tx) statement(query string) (*sql.Stmt, error) {
+	if s := t.prepared[query]; s != nil {
+		return s, nil
+	}
+	s, err := t.PrepareContext(t.ctx, query)
+	if err == nil {
+		t.prepared[query] = s
+	}
+	return s, err
 }
 
 // exec runs a statement.
 func (t *tx) exec(query string, args ...any) error {
-	_, err := t.ExecContext(t.ctx, query, args...)
+	if t.prepared == nil {
+		_, err := t.ExecContext(t.ctx, query, args...)
+		return err
+	}
+	s, err := t.statement(query)
+	if err == nil {
+		_, err = s.ExecContext(t.ctx, args...)
+	}
 	return err
+}
+
+// query runs a query.
+func (t *tx) query(query string, args []any) (*sql.Rows, error) {
+	if t.prepared == nil {
+		return t.QueryContext(t.ctx, query, args...)
+	}
+	s, err := t.statement(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(t.ctx, args...)
 }
 
 // row scans one row and says whether there was one.
 func (t *tx) row(query string, args []any, into ...any) (bool, error) {
-	err := t.QueryRowContext(t.ctx, query, args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	rows, err := t.query(query, args)
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	defer rows.Close()
+	if !rows.Next() {
+		return false, rows.Err()
+	}
+	if err := rows.Scan(into...); err != nil {
+		return false, err
+	}
+	return true, rows.Close()
 }
 
 // rows calls f for each row; scan reads the row's columns.
 func (t *tx) rows(query string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := t.QueryContext(t.ctx, query, args...)
+	rows, err := t.query(query, args)
 	if err != nil {
 		return err
 	}
