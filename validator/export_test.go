@@ -88,3 +88,12 @@ func Faults() []string   { return faultNames[:] }
 
 // Rank is a keyword's place in the order of violations, or -1 of no keyword.
 func Rank(keyword string) int { return rankOf(keyword) }
+
+// Tries is how many schemas a verdict tries that may fail.
+func (s *Schema) Tries(event []byte) int {
+	r := s.take()
+	defer s.put(r)
+	r.begin(s.program, event, 1)
+	r.judge()
+	return r.memo.tries
+}

@@ -183,13 +183,21 @@ func (g *grammar) applicator(depth int) (name, value string) {
 			return g.one("contains", "propertyNames"), schema()
 		}
 	case 18:
-		if g.draft >= 2 {
-			return g.one("if", "then", "else"), schema()
+		if g.draft < 2 {
+			break
 		}
+		if g.choose(4) == 1 { // the form that many schemas have
+			return "if", fmt.Sprintf(`{"properties":{"kind":{%s}},"required":["kind"]},"then":%s,"else":%s`, g.one(`"const":"a"`, `"enum":["a","b"]`, `"const":1`), schema(), schema())
+		}
+		return g.one("if", "then", "else"), schema()
 	case 19:
-		if g.draft >= 3 {
-			return g.one("unevaluatedProperties", "unevaluatedItems"), g.one("false", schema())
+		if g.draft < 3 {
+			break
 		}
+		if g.choose(3) == 1 {
+			return "allOf", fmt.Sprintf(`[{%q:%s},{%q:%s}],"unevaluatedItems":%s`, g.prefixItems(), g.list(1, schema), g.one("items", "contains", g.prefixItems()), schema(), g.one("false", schema()))
+		}
+		return g.one("unevaluatedProperties", "unevaluatedItems"), g.one("false", schema())
 	case 20:
 		if g.draft >= 3 {
 			return "dependentSchemas", fmt.Sprintf("{%s:%s}", g.name(), schema())
@@ -223,6 +231,14 @@ func (g *grammar) properties(depth int) string {
 		}
 	}
 	return "{" + strings.Join(members, ",") + "}"
+}
+
+// prefixItems is what the draft calls the keyword.
+func (g *grammar) prefixItems() string {
+	if g.draft == 4 {
+		return "prefixItems"
+	}
+	return "items"
 }
 
 // patterns are one pattern, or as many as get an automaton together.

@@ -21,6 +21,9 @@ func (l *lowering) inPlace(n *Node, out *node) (err error) {
 		}
 	}
 	r.anyBy, r.oneBy = l.union(n, "anyOf", n.AnyOf), l.union(n, "oneOf", n.OneOf)
+	if n.If != nil {
+		r.ifBy = conditionOf(n.If)
+	}
 	l.widen(1 + len(r.allOf) + len(r.anyOf) + len(r.oneOf))
 	if r.ref != nil || r.dynamic != nil || r.not != nil || r.ifs != nil || len(r.allOf)+len(r.anyOf)+len(r.oneOf) > 0 {
 		out.inPlace = r
@@ -50,14 +53,46 @@ func discriminate(branches []*Node) *discriminator {
 	for _, p := range objectOf(branches[0]).Properties {
 		d := &discriminator{name: p.Name, branch: map[string]int{}}
 		if d.take(branches) {
-			d.quoted, d.table = newLiteral(quotedName(p.Name)), newNameTable(d.values)
-			for _, value := range d.values {
-				d.branches = append(d.branches, d.branch[value])
-			}
+			d.complete()
 			return d
 		}
 	}
 	return nil
+}
+
+// conditionOf is what a schema of if asks for, where that is nothing but a member with certain strings; else nil.
+func conditionOf(n *Node) *discriminator {
+	n = objectOf(n)
+	if len(n.Properties) != 1 || len(n.Required) != 1 || n.Required[0] != n.Properties[0].Name || n.Types&^TypeObject != 0 ||
+		n.Const != nil || n.Enum != nil || len(n.PatternProperties)+len(n.DependentRequired)+len(n.DependentSchemas) > 0 ||
+		n.AdditionalProperties != nil || n.PropertyNames != nil || n.UnevaluatedProperties != nil ||
+		n.MinProperties > 0 || n.MaxProperties >= 0 || n.linksInPlace() {
+		return nil
+	}
+	value := objectOf(n.Properties[0].Schema)
+	if value.linksInPlace() || value.Types != 0 && value.Types&TypeString == 0 || value.Const != nil && value.Enum != nil ||
+		value.MinLength > 0 || value.MaxLength >= 0 || value.Pattern != nil || value.FormatAsserted || value.ContentEncoding != "" || value.ContentMediaType != "" {
+		return nil
+	}
+	d := &discriminator{name: n.Properties[0].Name, branch: map[string]int{}}
+	if !d.take([]*Node{n}) {
+		return nil
+	}
+	d.complete()
+	return d
+}
+
+// linksInPlace reports whether other schemas judge the same value.
+func (n *Node) linksInPlace() bool {
+	return n.Ref != nil || n.DynamicRef != nil || len(n.AllOf)+len(n.AnyOf)+len(n.OneOf) > 0 || n.Not != nil || n.If != nil
+}
+
+// complete makes what finds the member and its value.
+func (d *discriminator) complete() {
+	d.quoted, d.table = newLiteral(quotedName(d.name)), newNameTable(d.values)
+	for _, value := range d.values {
+		d.branches = append(d.branches, d.branch[value])
+	}
 }
 
 // objectOf follows references that stand alone or beside annotations.

@@ -7,6 +7,7 @@ type node struct {
 	never        bool   // the schema false
 	bare         *node  // the node without its links, where a value may be walked more than once or marks are kept: see run.linked
 	fused        *node  // bare with what unevaluatedProperties judges, where that is known beforehand
+	fusedItems   *node  // the same of unevaluatedItems
 	types        TypeSet
 	way          stringWay
 	values       *valueSet // const and enum
@@ -113,6 +114,7 @@ type inPlaceRules struct {
 	anyBy, oneBy *discriminator
 	not          *node
 	ifs          *node
+	ifBy         *discriminator // where if only asks for a member with certain strings
 	then, elseDo *node
 }
 

@@ -43,8 +43,11 @@ func (r *run) linkedAnew(n *node, i int, seen marks) int {
 		return -1
 	}
 	own, left, bare := noMarks, n.unevaluated(kind), n.bare
-	if kind == TypeObject && n.fused != nil {
+	switch {
+	case kind == TypeObject && n.fused != nil:
 		left, bare = nil, n.fused
+	case kind == TypeArray && n.fusedItems != nil:
+		left, bare = nil, n.fusedItems
 	}
 	switch {
 	case left != nil: // what is inside must be counted, so it must be JSON first
@@ -183,7 +186,7 @@ func (r *run) inPlace(p *inPlaceRules, i, end int, own marks) int {
 	}
 	if p.ifs != nil {
 		next := p.then
-		if r.try(p.ifs, i, own) < 0 {
+		if !r.condition(p, i, own) {
 			next = p.elseDo
 		}
 		if next != nil {
@@ -202,6 +205,14 @@ func (r *run) inPlace(p *inPlaceRules, i, end int, own marks) int {
 }
 
 var noRules inPlaceRules
+
+// condition reports whether the schema of if holds for the value at i.
+func (r *run) condition(p *inPlaceRules, i int, own marks) bool {
+	if p.ifBy != nil && own.size == 0 && r.text[i] == '{' {
+		return r.choice(p.ifBy, i) >= 0
+	}
+	return r.try(p.ifs, i, own) >= 0
+}
 
 // try judges by a schema that may fail: whatever a failed walk changed is restored, and only its success leaves marks.
 func (r *run) try(n *node, i int, own marks) int {
