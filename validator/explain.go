@@ -304,7 +304,7 @@ func (x *explainer) typeAt(i int) TypeSet {
 	}
 	var digits [32]byte // on the stack: nearly every number fits
 	number := x.text[i:scalarEnd(x.text, i)]
-	if bytes.IndexAny(number, ".eE") < 0 || readDecimal(digits[:0], number).isInteger() {
+	if !bytes.ContainsAny(number, ".eE") || readDecimal(digits[:0], number).isInteger() {
 		return TypeInteger
 	}
 	return TypeNumber
