@@ -313,15 +313,16 @@ func (j *judge) unpack(b *batch) (data []byte, done func(), err error) {
 		return b.compressedData, func() {}, nil
 	}
 	limit, over := j.srv.limits.bound(len(b.compressedData))
-	if err := j.srv.unpacked.take(j.ctx, int64(limit)); err != nil {
+	room := held(int64(limit))
+	if err := j.srv.unpacked.take(j.ctx, room); err != nil {
 		return nil, nil, err
 	}
 	data, pooled, err := decompress(b.codec(), b.compressedData, limit, over)
 	if err != nil {
-		j.srv.unpacked.give(int64(limit))
+		j.srv.unpacked.give(room)
 		return nil, nil, err
 	}
-	return data, func() { putBuffer(pooled); j.srv.unpacked.give(int64(limit)) }, nil
+	return data, func() { putBuffer(pooled); j.srv.unpacked.give(room) }, nil
 }
 
 // walk judges the records of a batch, whose content is data.

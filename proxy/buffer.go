@@ -5,11 +5,15 @@ import (
 	"sync"
 )
 
-// Buffers are pooled by power of two, from 4 KiB to 64 MiB; anything larger is left to the collector.
+// Buffers have a power of two of bytes, from 4 KiB on; those up to 4 MiB are pooled, larger ones are rare, and left to the
+// collector rather than kept for the next.
 const (
 	minBufferBits = 12
-	maxBufferBits = 26
+	maxBufferBits = 22
 )
+
+// held is how many bytes a buffer of length n takes.
+func held(n int64) int64 { return 1 << max(bits.Len64(uint64(max(n, 1)-1)), minBufferBits) }
 
 var buffers [maxBufferBits + 1]sync.Pool
 
@@ -17,7 +21,7 @@ var buffers [maxBufferBits + 1]sync.Pool
 func getBuffer(n int) *[]byte {
 	class := max(bits.Len(uint(max(n, 1)-1)), minBufferBits)
 	if class > maxBufferBits {
-		b := make([]byte, n)
+		b := make([]byte, n, 1<<class)
 		return &b
 	}
 	if b, ok := buffers[class].Get().(*[]byte); ok {

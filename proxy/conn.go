@@ -115,13 +115,13 @@ func (c *conn) serve() {
 		if c.upstream == nil {
 			if err := c.connect(); err != nil {
 				putBuffer(buf)
-				c.srv.room.give(int64(len(req.frame)))
+				c.srv.room.give(held(int64(len(req.frame))))
 				return
 			}
 			answers.Go(c.answers)
 		}
 		err = c.handle(req)
-		c.srv.room.give(int64(len(req.frame)))
+		c.srv.room.give(held(int64(len(req.frame))))
 		putBuffer(buf)
 		if err != nil {
 			c.sayWhy(err)
@@ -210,7 +210,7 @@ func (c *conn) readRequest() (*request, *[]byte, error) {
 	case n < minRequest:
 		return nil, nil, fmt.Errorf("%w: length %d, a request has at least %d bytes", errFrame, n, minRequest)
 	}
-	if err := c.srv.room.take(c.ctx, n+4); err != nil {
+	if err := c.srv.room.take(c.ctx, held(n+4)); err != nil {
 		return nil, nil, err
 	}
 	_ = c.client.SetReadDeadline(time.Now().Add(c.srv.limits.WriteTimeout + time.Duration(n/slowestFrame)*time.Second))
@@ -218,7 +218,7 @@ func (c *conn) readRequest() (*request, *[]byte, error) {
 	frame := *buf
 	copy(frame, size[:])
 	if read, err := io.ReadFull(c.client, frame[4:]); err != nil {
-		c.srv.room.give(n + 4)
+		c.srv.room.give(held(n + 4))
 		about := ""
 		if read >= 4 {
 			about = fmt.Sprintf(" (key %d, version %d)", int16(binary.BigEndian.Uint16(frame[4:])), int16(binary.BigEndian.Uint16(frame[6:])))

@@ -12,7 +12,7 @@ import (
 const (
 	MaxFrame         = 16 << 20  // bytes of one Kafka request; beyond it the connection is closed
 	MaxResponse      = 128 << 20 // bytes of a broker's answer that has to be decoded; beyond it the connection is closed
-	MaxInFlightBytes = 512 << 20 // bytes of requests held at once, over all connections; beyond it nobody is read from
+	MaxInFlightBytes = 512 << 20 // bytes held at once over all connections, half for requests, half for what they decompress to; beyond it nobody is read from
 	MaxDecompressed  = 64 << 20  // bytes of one batch without its compression
 	MaxRatio         = 256       // decompressed to compressed bytes of a batch, past 4 MiB
 	MaxBatchRecords  = 100_000   // records of one batch

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -69,8 +68,7 @@ func TestGroupsAreSeen(t *testing.T) {
 			}
 		}
 		read("classic", kgo.SeedBrokers(addr))
-		next := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true) //nolint:staticcheck // the client's own key
-		read("next", kgo.SeedBrokers(addr), kgo.WithContext(next))
+		read("next", kgo.SeedBrokers(addr), kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
 		past := []kgo.Opt{kgo.SeedBrokers(b.brokers...)}
 		if b.dial != nil {
 			past = append(past, kgo.Dialer(b.dial))

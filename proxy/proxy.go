@@ -118,7 +118,7 @@ type Server struct {
 	quiet  *quieter
 	nodes  *nodes
 	room   *room // of requests
-	// unpacked is the room of what requests decompress to. Who holds some never waits for room of the other kind, or
+	// unpacked is the room of what requests decompress to; each of the two has half of MaxInFlightBytes. Who holds some never waits for room of the other kind, or
 	// two requests could wait for each other.
 	unpacked   *room
 	table      map[int16]api
@@ -186,13 +186,13 @@ func New(cfg Config) (*Server, error) {
 		log:        log,
 		quiet:      newQuieter(log),
 		nodes:      newNodes(cfg.Brokers, cfg.SNI != ""),
-		room:       newRoom(limits.MaxInFlightBytes),
+		room:       newRoom(limits.MaxInFlightBytes / 2),
 		table:      kafkaAPIs(),
 		asked:      make(chan struct{}),
 		conns:      map[*conn]struct{}{},
 		perHost:    map[string]int{},
 		events:     newRoom(MaxHTTPInFlight),
-		unpacked:   newRoom(limits.MaxInFlightBytes),
+		unpacked:   newRoom(limits.MaxInFlightBytes / 2),
 		observer:   newObserver(cfg.Observe, cfg.RedactKey),
 		later:      newLater(),
 		quarantine: quarantine{queue: newRoom(QuarantineQueue)},

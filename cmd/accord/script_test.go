@@ -16,6 +16,9 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 
 // TestMain lets scripts call the program as `accord`.
 func TestMain(m *testing.M) {
+	if setting := os.Getenv(brokerVariable); setting != "" {
+		runBrokerProcess(setting)
+	}
 	testscript.Main(m, map[string]func(){
 		"accord": func() {
 			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
