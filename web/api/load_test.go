@@ -42,12 +42,6 @@ type site struct {
 	stop     func() // ends listening
 }
 
-// close stops and closes the store as well.
-func (s *site) close() {
-	s.stop()
-	_ = s.store.Close()
-}
-
 // newSite serves a store as the program does; change may alter the registry's settings.
 func newSite(b testing.TB, store catalog.Store, o catalog.Options) *site {
 	b.Helper()
