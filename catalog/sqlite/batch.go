@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -82,18 +81,20 @@ func (s *Store) lead() {
 
 // commit runs each write of a batch behind a savepoint of its own; its error is that of all who have none.
 func (s *Store) commit(batch []*write) error {
-	background := context.WithoutCancel(batch[0].ctx) // a statement that is interrupted would take the whole batch with it
-	t, err := s.write.BeginTx(background, nil)
+	c, err := s.write.take(context.Background()) // the line lets one at a time come here
 	if err != nil {
 		return err
 	}
-	defer t.Rollback()
+	defer s.write.give(c)
+	if err := c.begin("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
 	done := 0
 	for _, w := range batch {
 		if w.err = w.ctx.Err(); w.err != nil {
 			continue
 		}
-		if err := w.run(background, t); err != nil {
+		if err := w.run(c); err != nil {
 			return err
 		}
 		if w.err == nil {
@@ -103,15 +104,16 @@ func (s *Store) commit(batch []*write) error {
 	if done == 0 {
 		return nil
 	}
-	return t.Commit()
+	return c.end("COMMIT")
 }
 
 // run does one write behind a savepoint. What it returns spoils the batch.
-func (w *write) run(ctx context.Context, t *sql.Tx) (spoiled error) {
-	if _, err := t.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+func (w *write) run(c *conn) (spoiled error) {
+	background := context.WithoutCancel(w.ctx) // a statement that is interrupted would take the whole batch with it
+	if _, err := c.ExecContext(background, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	part := &tx{Tx: t, ctx: context.WithoutCancel(w.ctx), author: catalog.AuthorOf(w.ctx), now: time.Now().UTC().Truncate(time.Microsecond)}
+	part := &tx{conn: c, ctx: background, author: catalog.AuthorOf(w.ctx), now: time.Now().UTC().Truncate(time.Microsecond)}
 	defer func() {
 		if p := recover(); p != nil {
 			w.err = fmt.Errorf("%s: panic: %v", w.what, p)
@@ -120,11 +122,11 @@ func (w *write) run(ctx context.Context, t *sql.Tx) (spoiled error) {
 	}()
 	w.err = w.do(part)
 	if w.err != nil {
-		if _, err := t.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+		if _, err := c.ExecContext(background, "ROLLBACK TO one"); err != nil {
 			return errors.Join(w.err, err)
 		}
 	}
 	w.rev = part.rev
-	_, err := t.ExecContext(ctx, "RELEASE one")
+	_, err := c.ExecContext(background, "RELEASE one")
 	return err
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -22,14 +21,17 @@ func Migrate(ctx context.Context, file string) (from, to int, err error) {
 }
 
 // migrate runs the scripts that the file has not seen, or with keep refuses to; user_version counts them.
-func migrate(ctx context.Context, db *sql.DB, keep bool) (before, after int, err error) {
+func (s *Store) migrate(ctx context.Context, keep bool) (before, after int, err error) {
 	scripts := scripts()
-	t, err := db.BeginTx(ctx, nil)
+	c, err := s.write.take(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer t.Rollback()
-	if err := t.QueryRowContext(ctx, "PRAGMA user_version").Scan(&before); err != nil {
+	defer s.write.give(c)
+	if err := c.begin("BEGIN IMMEDIATE"); err != nil {
+		return 0, 0, err
+	}
+	if err := c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&before); err != nil {
 		return 0, 0, err
 	}
 	switch known := len(scripts); {
@@ -45,17 +47,17 @@ func migrate(ctx context.Context, db *sql.DB, keep bool) (before, after int, err
 		if err != nil {
 			return 0, 0, err
 		}
-		if _, err := t.ExecContext(ctx, string(script)); err != nil {
+		if _, err := c.Conn.ExecContext(ctx, string(script)); err != nil {
 			return 0, 0, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := (&tx{Tx: t, ctx: ctx}).chain(); err != nil {
+	if err := (&tx{conn: c, ctx: ctx}).chain(); err != nil {
 		return 0, 0, err
 	}
-	if _, err := t.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
+	if _, err := c.Conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(scripts))); err != nil {
 		return 0, 0, err
 	}
-	return before, len(scripts), t.Commit()
+	return before, len(scripts), c.end("COMMIT")
 }
 
 // scripts are the names of the migrations, in their order.

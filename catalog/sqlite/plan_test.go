@@ -18,7 +18,7 @@ func TestGUIDsAreLookedUp(t *testing.T) {
 		"SELECT " + schemaColumns + " FROM schemas s WHERE " + knownBy,
 		"SELECT s.ctx, " + schemaColumns + " FROM schemas s WHERE " + knownBy + " ORDER BY s.ctx, s.id LIMIT 1",
 	} {
-		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "a", "a")
+		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "a", "a")
 		if err != nil {
 			t.Fatal(err)
 		}

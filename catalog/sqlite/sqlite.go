@@ -22,7 +22,7 @@ import (
 
 // Store is a catalog.Store in one file.
 type Store struct {
-	read, write *sql.DB
+	read, write *pool
 	line        line // of writes
 	unlock      func() error
 	// migrations that had run when the file was opened, and that have now
@@ -69,19 +69,18 @@ func (s *Store) open(ctx context.Context, file string, keep bool) error {
 		pragmas := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 		return (&url.URL{Scheme: "file", OmitHost: true, Path: file}).String() + pragmas + more
 	}
-	var err error
-	if s.write, err = sql.Open("sqlite", dsn("&_txlock=immediate")); err != nil {
+	db, err := sql.Open("sqlite", dsn(""))
+	if err != nil {
 		return err
 	}
-	s.write.SetMaxOpenConns(1)
-	if s.before, s.after, err = migrate(ctx, s.write, keep); err != nil {
+	s.write = newPool(db, 1)
+	if s.before, s.after, err = s.migrate(ctx, keep); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
+	if db, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)")); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
-	s.read.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
+	s.read = newPool(db, max(4, runtime.GOMAXPROCS(0)))
 	s.newest, err = s.Revision(ctx)
 	return err
 }
@@ -96,9 +95,9 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
+	for _, p := range []*pool{s.read, s.write} {
+		if p != nil {
+			errs = append(errs, p.close())
 		}
 	}
 	return errors.Join(append(errs, s.unlock())...)
@@ -106,12 +105,18 @@ func (s *Store) Close() error {
 
 // reading runs f in one consistent view.
 func (s *Store) reading(ctx context.Context, what string, f func(*tx) error) error {
-	t, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err := ctx.Err(); err != nil {
+		return wrap(ctx, what, err)
+	}
+	c, err := s.read.take(ctx)
 	if err != nil {
 		return wrap(ctx, what, err)
 	}
-	defer t.Rollback()
-	return wrap(ctx, what, f(&tx{Tx: t, ctx: ctx}))
+	defer s.read.give(c)
+	if err := c.begin("BEGIN"); err != nil {
+		return wrap(ctx, what, err)
+	}
+	return wrap(ctx, what, f(&tx{conn: c, ctx: ctx}))
 }
 
 // wrap leaves the catalog's own words alone and hides the database's behind Unavailable.
@@ -130,76 +135,37 @@ func wrap(ctx context.Context, what string, err error) error {
 
 // tx is a transaction; the members after ctx are set where it writes.
 type tx struct {
-	*sql.Tx
+	*conn
 	ctx    context.Context
 	author catalog.Author
 	now    time.Time
 	rev    catalog.Rev // the newest given in this transaction, 0 = none
 	hash   string      // of the change with that revision
 	purged []int       // IDs whose version was purged
-
-	prepared map[string]*sql.Stmt // by query; nil = each is used once. They end with the transaction.
-}
-
-// statement prepares a query for the whole transaction: to parse it costs as much as to run it.
-func (t *tx) statement(query string) (*sql.Stmt, error) {
-	if s := t.prepared[query]; s != nil {
-		return s, nil
-	}
-	s, err := t.PrepareContext(t.ctx, query)
-	if err == nil {
-		t.prepared[query] = s
-	}
-	return s, err
 }
 
 // exec runs a statement.
 func (t *tx) exec(query string, args ...any) error {
-	if t.prepared == nil {
-		_, err := t.ExecContext(t.ctx, query, args...)
-		return err
-	}
-	s, err := t.statement(query)
-	if err == nil {
-		_, err = s.ExecContext(t.ctx, args...)
-	}
+	_, err := t.ExecContext(t.ctx, query, args...)
 	return err
-}
-
-// query runs a query.
-func (t *tx) query(query string, args []any) (*sql.Rows, error) {
-	if t.prepared == nil {
-		return t.QueryContext(t.ctx, query, args...)
-	}
-	s, err := t.statement(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(t.ctx, args...)
 }
 
 // row scans one row and says whether there was one.
 func (t *tx) row(query string, args []any, into ...any) (bool, error) {
-	rows, err := t.query(query, args)
-	if err != nil {
-		return false, err
+	err := t.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return false, rows.Err()
-	}
-	if err := rows.Scan(into...); err != nil {
-		return false, err
-	}
-	return true, rows.Close()
+	return err == nil, err
 }
 
 // rows calls f for each row; scan reads the row's columns.
 func (t *tx) rows(query string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := t.query(query, args)
+	rows, done, err := t.query(t.ctx, query, args...)
 	if err != nil {
 		return err
 	}
+	defer done()
 	defer rows.Close()
 	for rows.Next() {
 		if err := f(rows.Scan); err != nil {

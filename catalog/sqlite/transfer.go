@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ var errTried = &catalog.Error{Reason: "tried"}
 func (s *Store) Import(ctx context.Context, b catalog.Batch) (done catalog.BatchDone, err error) {
 	err = s.writing(ctx, "import", func(t *tx) error {
 		done = catalog.BatchDone{}
-		t.prepared = map[string]*sql.Stmt{}
 		m := &importing{tx: t, b: &b, done: &done}
 		if err := m.write(); err != nil {
 			return err
