@@ -29,6 +29,8 @@ type Store struct {
 	direct *pgx.ConnConfig
 	lost   atomic.Bool // a listening connection was there before
 	echo   string      // a channel of this process alone
+
+	appends appends
 }
 
 var _ catalog.Store = (*Store)(nil)
@@ -106,6 +108,7 @@ var errURL = errors.New("the store's URL cannot be read") // the error below wou
 
 // Close ends all connections; it waits for those in use.
 func (s *Store) Close() error {
+	s.appends.working.Wait()
 	s.pool.Close()
 	return nil
 }

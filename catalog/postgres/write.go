@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/accordhq/accord/catalog"
-	"github.com/jackc/pgx/v5"
 )
 
 // appended is a version as accord.append takes it.
@@ -55,48 +54,6 @@ func outgoing(name catalog.Name, v catalog.Version) (a appended, err error) {
 		a.Targets = append(a.Targets, target{to.Context, to.Subject, ref.Version, ref.Name})
 	}
 	return a, errors.Join(append(errs[:], err)...)
-}
-
-// Append adds versions if nothing that head rests on has changed.
-func (s *Store) Append(ctx context.Context, name catalog.Name, head catalog.Head, versions ...catalog.Version) ([]catalog.Version, catalog.Rev, error) {
-	ctx, cancel := within(ctx)
-	defer cancel()
-	list := make([]appended, len(versions))
-	for i, v := range versions {
-		var err error
-		if list[i], err = outgoing(name, v); err != nil {
-			return nil, 0, err
-		}
-	}
-	body, err := json.Marshal(list)
-	if err != nil {
-		return nil, 0, err
-	}
-	author := who(ctx)
-	if len(list) > 0 {
-		author = append(author, list[0].Mark) // what the history says about a version; of an import all have the same
-	}
-	added := make([]catalog.Version, 0, len(versions))
-	rev := catalog.Rev(0)
-	rows, err := s.pool.Query(ctx, "SELECT * FROM accord.append($1, $2, $3, $4, $5, $6)", author, name.Context, name.Subject, head.Number, int64(head.Rev), string(body))
-	if err == nil {
-		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-			v := versions[len(added)]
-			v.Name, v.Schema.Context, v.By = name, name.Context, catalog.AuthorOf(ctx).By
-			var at, schemaAt int64
-			err := row.Scan(&v.Number, &v.Schema.ID, &v.Rev, &at, &schemaAt, &v.Schema.By, &v.Schema.Broken)
-			v.At, v.Schema.At, rev = moment(at), moment(schemaAt), v.Rev
-			added = append(added, v)
-			return struct{}{}, err
-		})
-	}
-	if refusal := refused(name, err); refusal != nil {
-		return nil, 0, refusal
-	}
-	if err != nil {
-		return nil, 0, wrap(ctx, "append a version", err)
-	}
-	return added, rev, nil
 }
 
 // call runs a function that returns a revision.
