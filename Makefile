@@ -40,7 +40,7 @@ soak: ## histories of clients and replicas held to one order, long: SOAK (20) ti
 fuzz: ## every fuzz target for FUZZTIME (60s); failing inputs land in testdata/fuzz
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
 		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | cut -c6-); do \
-			go test $$target -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+			go test $$target -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; \
 		done; \
 	done
 
