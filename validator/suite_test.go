@@ -17,18 +17,24 @@ import (
 // suiteModule is the last release of the library whose archive still holds the official JSON Schema test suite.
 const suiteModule = "github.com/santhosh-tekuri/jsonschema/v5@v5.2.0"
 
-// suiteFiles fetches the archive by the go command, outside any module, and returns the suite's files by their path
-// inside it.
+// suiteFiles are the official suite's files by their path inside it.
 func suiteFiles(t *testing.T) map[string][]byte {
 	t.Helper()
+	return moduleFiles(t, suiteModule, "/testdata/JSON-Schema-Test-Suite/")
+}
+
+// moduleFiles fetches a module's archive by the go command, outside any module, and returns the JSON files of a folder by
+// their path inside it.
+func moduleFiles(t *testing.T, name, folder string) map[string][]byte {
+	t.Helper()
 	leftOut := func(why string) {
-		text := "left out: the official JSON Schema test suite (go mod download " + suiteModule + "): " + why
+		text := "left out: the JSON Schema test suite (go mod download " + name + "): " + why
 		if os.Getenv("CI") == "true" {
 			t.Fatal(text)
 		}
 		t.Skip(text)
 	}
-	cmd := exec.Command("go", "mod", "download", "-json", suiteModule)
+	cmd := exec.Command("go", "mod", "download", "-json", name)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	out, err := cmd.Output()
@@ -43,7 +49,7 @@ func suiteFiles(t *testing.T) map[string][]byte {
 	defer archive.Close()
 	files := map[string][]byte{}
 	for _, f := range archive.File {
-		_, name, ok := strings.Cut(f.Name, "/testdata/JSON-Schema-Test-Suite/")
+		_, name, ok := strings.Cut(f.Name, folder)
 		if !ok || !strings.HasSuffix(name, ".json") {
 			continue
 		}
@@ -165,4 +171,73 @@ func TestOfficialSuite(t *testing.T) {
 		}
 	}
 	t.Logf("%d required and %d optional format tests judged as the suite does, %d left to our own rule", required, optional, skipped)
+}
+
+// libraryOtherwise are the groups of the libraries' own suites that we judge otherwise, by file and description, with the
+// reason.
+var libraryOtherwise = map[string]string{
+	"tests/draft2019/format.json":                                                  "format is asserted in every draft",
+	"tests/draft2020/optional/content.json":                                        "content is asserted in draft-07 only",
+	"tests/draft2020-12/optional/contentSchema.json":                               "content is asserted in draft-07 only",
+	"tests/draft2020/vocabulary.json":                                              "its meta-schemas are not in the archive",
+	"tests/draft4/mixed-dialects.json":                                             "$schema inside a document does nothing",
+	"tests/draft2020-12/mixed-dialects.json":                                       "$schema inside a document does nothing",
+	"tests/draft2020-12/vocabulary.json":                                           "a keyword has its form whatever vocabulary a meta-schema leaves out",
+	"tests/draft7/if-then-else.json skip then when if is false":                    "references are closed, also where nothing would follow them",
+	"tests/draft7/if-then-else.json skip else when if is true":                     "references are closed, also where nothing would follow them",
+	"tests/draft7/optional/format/semver.json":                                     "an unknown format asserts nothing",
+	"tests/draft2020-12/infinite-loop-detection.json":                              "a schema that refers to itself in place does not compile",
+	"tests/draft2020-12/optional/format/email.json validation of duration strings": "RFC 5321, 4.1.2: no tab in a quoted local part, but a backslash before any character",
+}
+
+// TestLibrarySuites runs the tests that jsonschema v5 and v6 keep beside the official suite.
+func TestLibrarySuites(t *testing.T) {
+	judged := 0
+	for _, library := range []struct{ module, folder string }{
+		{"github.com/santhosh-tekuri/jsonschema/v5@v5.3.1", "/testdata/"},
+		{"github.com/santhosh-tekuri/jsonschema/v6@v6.0.3", "/testdata/Extra-Test-Suite/"},
+	} {
+		files := moduleFiles(t, library.module, library.folder)
+		for _, draft := range suiteDrafts {
+			references := map[string][]byte{}
+			for name, text := range files {
+				if remote, ok := strings.CutPrefix(name, "remotes/"); ok {
+					references["http://localhost:1234/"+remote] = withDraft(text, draft.uri)
+				}
+			}
+			for name, text := range files {
+				if folder := strings.Split(name, "/"); len(folder) < 3 || folder[0] != "tests" || !strings.HasPrefix(draft.folder, folder[1]) {
+					continue
+				}
+				var groups []suiteGroup
+				if err := json.Unmarshal(text, &groups); err != nil {
+					t.Fatal(err)
+				}
+				for _, g := range groups {
+					if libraryOtherwise[name+" "+g.Description] != "" || libraryOtherwise[name] != "" {
+						continue
+					}
+					d := validator.Document{Text: withDraft(g.Schema, draft.uri)}
+					if bytes.Contains(g.Schema, []byte("localhost:1234")) {
+						d.References = references
+					}
+					s, err := validator.Compile(d, validator.Limits{})
+					if err != nil {
+						t.Errorf("%s: %s: Compile: %v", name, g.Description, err)
+						continue
+					}
+					for _, test := range g.Tests {
+						judged++
+						if got := s.Valid(test.Data); got != test.Valid {
+							t.Errorf("%s: %s: %s: Valid(%.200s) = %v, want %v", name, g.Description, test.Description, test.Data, got, test.Valid)
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d tests judged as the libraries do", judged)
+	if judged < 40 {
+		t.Errorf("only %d tests were found", judged)
+	}
 }
