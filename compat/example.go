@@ -11,9 +11,10 @@ import (
 // Limits of examples.
 const (
 	MaxExampleBytes = 64 << 10
-	maxFruitless    = 64    // random attempts in a row without a new valid event, after which a stream ends
-	maxRepairs      = 64    // places at which another choice is tried when the canonical event is not valid
-	maxVariations   = 2_000 // events that differ from the canonical one in one choice
+	maxFruitless    = 64     // random attempts in a row without a new valid event, after which a stream ends
+	maxRepairs      = 64     // places at which another choice is tried when the canonical event is not valid
+	maxVariations   = 2_000  // events that differ from the canonical one in one choice
+	maxVariedValues = 50_000 // values in all of them
 )
 
 // ErrEmpty says that a schema accepts nothing.
@@ -70,17 +71,20 @@ func Example(s *Schema, seed uint64) ([]byte, error) {
 
 // Examples streams distinct valid events: the canonical one, the smallest, the fullest, one for each single choice
 // (each optional member left out, each enum value, branch, type and length, each bound and its neighbours, unusual
-// characters, large and decimal numbers), then random ones by the seed, until a finite schema seems exhausted. The
-// only error is the first and last thing of a stream: what Example returns.
+// characters, large and decimal numbers), one for each branch, type, value and kind of member that none of these has
+// taken, then random ones by the seed, until a finite schema seems exhausted. The only error is the first and last thing
+// of a stream: what Example returns.
 func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
 		m := newMaker(s)
 		seen := map[string]bool{}
+		var given [][]byte
 		give := func(event []byte, ok bool, why string) bool {
 			if !ok || seen[string(event)] {
 				return true
 			}
 			seen[string(event)] = true
+			given = append(given, event)
 			return yield(Sample{event, why}, nil)
 		}
 		first, err := Example(s, 0)
@@ -103,7 +107,7 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 		tried := 0
 		for _, site := range record.sites {
 			for alt := 1; alt < site.n; alt++ {
-				if tried++; tried > maxVariations {
+				if tried++; tried > maxVariations || m.spent > maxVariedValues {
 					break
 				}
 				event, ok := m.make(&oneChoice{site.at, alt}, false)
@@ -111,6 +115,9 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 					return
 				}
 			}
+		}
+		if !m.detours(given, give) {
+			return
 		}
 		random := &randomChoice{rand.New(rand.NewPCG(seed, Algorithm))}
 		for fruitless := 0; fruitless < maxFruitless; {

@@ -19,16 +19,19 @@ type maker struct {
 	pick      func(at site, n int) int
 	annotated bool // take examples and defaults
 	nodes     int
+	spent     int // values of all events so far
+	numbers   map[numberKey][]any
+	open      map[*validator.Node]int // schemas of the places that are being made, how often
 }
 
 func newMaker(s *Schema) *maker {
 	st, _ := newStore(s.graph)
-	return &maker{schema: s, search: newSearch(st, DefaultBudget)}
+	return &maker{schema: s, search: newSearch(st, DefaultBudget), open: map[*validator.Node]int{}, numbers: map[numberKey][]any{}}
 }
 
 // maxMade bounds the values of one event being made, maxMadeHeight its nesting before optional parts are left out.
 const (
-	maxMade       = 2_000
+	maxMade       = 1_000
 	maxMadeHeight = 8
 )
 
@@ -38,6 +41,7 @@ func (m *maker) make(c choice, annotated bool) (event []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
+	m.spent += m.nodes
 	event = appendValue(nil, v)
 	return event, len(event) <= MaxExampleBytes && m.schema.source.Valid(event)
 }
@@ -103,6 +107,19 @@ func (m *maker) value(in []*validator.Node, address string, height int) (v any, 
 	}
 	if v, ok := m.written(layers, address); ok {
 		return v, true
+	}
+	again := false
+	for _, n := range layers {
+		again = again || m.open[n] > 0 && n.Always == nil
+		m.open[n]++
+	}
+	defer func() {
+		for _, n := range layers {
+			m.open[n]--
+		}
+	}()
+	if again && m.pick(site{address, "recursion"}, 2) == 0 { // enough is seen of what repeats itself
+		height = max(height, maxMadeHeight)
 	}
 	switch m.choose(layers, types, address) {
 	case validator.TypeObject:
@@ -352,7 +369,30 @@ func (m *maker) differing(v any, list []any, layers []*validator.Node) any {
 	return v
 }
 
+// numberKey names the numbers of one place: the schemas that apply there.
+type numberKey struct {
+	layers  [4]*validator.Node
+	integer bool
+}
+
 func (m *maker) number(layers []*validator.Node, address string, integer bool) (any, bool) {
+	k := numberKey{integer: integer}
+	few := copy(k.layers[:], layers) == len(layers)
+	options, known := m.numbers[k]
+	if !few || !known {
+		options = numberOptions(layers, integer)
+	}
+	if few {
+		m.numbers[k] = options
+	}
+	if len(options) == 0 {
+		return nil, false
+	}
+	return options[m.pick(site{address, "number"}, len(options))], true
+}
+
+// numberOptions are the numbers that examples show, the plainest first.
+func numberOptions(layers []*validator.Node, integer bool) (options []any) {
 	set := numbers{}
 	for _, n := range layers {
 		if n.Always != nil {
@@ -378,7 +418,6 @@ func (m *maker) number(layers []*validator.Node, address string, integer bool) (
 	if integer {
 		set.multipleOf(big.NewRat(1, 1))
 	}
-	var options []any
 	add := func(r *big.Rat) {
 		if set.has(r) && finite(r) && !slices.ContainsFunc(options, func(o any) bool { return o.(*big.Rat).Cmp(r) == 0 }) {
 			options = append(options, r)
@@ -393,10 +432,7 @@ func (m *maker) number(layers []*validator.Node, address string, integer bool) (
 	}
 	add(new(big.Rat).SetInt64(1<<53 + 1))
 	add(big.NewRat(12345, 1000))
-	if len(options) == 0 {
-		return nil, false
-	}
-	return options[m.pick(site{address, "number"}, len(options))], true
+	return options
 }
 
 // unusual are strings that programs stumble over: combining characters, beyond the basic plane, quotes and controls.

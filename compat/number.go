@@ -65,7 +65,7 @@ func (n *numbers) has(v *big.Rat) bool {
 			return false
 		}
 	}
-	return !n.excluded[canonical(v)]
+	return len(n.excluded) == 0 || !n.excluded[canonical(v)]
 }
 
 // solve returns a number of the set, or none; the verdict is unknown over MaxNumberCandidates.
