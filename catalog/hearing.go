@@ -401,6 +401,7 @@ func (r *Registry) forget() {
 	r.answers.clear()
 	r.schemas.clear()
 	r.guids.clear()
+	r.located.clear()
 	r.compiled.clear()
 	r.subjects.clear()
 	r.lists.clear()

@@ -40,23 +40,6 @@ func (r *Registry) resolveWith(ctx context.Context, name Name, will func(*Subjec
 	return s, nil
 }
 
-// Locate says which subject, and so which context, a schema ID is meant in by someone who names a subject: an alias
-// is followed, and a bare name that is not in the default context means the first other context where a subject of
-// that name carries the ID. A name that is nowhere stands for itself. Source: Confluent Schema Registry, GET
-// /schemas/ids/{id}?subject=.
-func (r *Registry) Locate(ctx context.Context, name Name, id int) (Name, error) {
-	if name.Subject == "" {
-		return name, nil
-	}
-	s, err := r.resolveWith(ctx, name, func(s *Subject) bool {
-		return slices.ContainsFunc(s.Versions, func(v Version) bool { return v.Schema.ID == id && v.State != Gone })
-	})
-	if err != nil {
-		return Name{}, err
-	}
-	return s.Name, nil
-}
-
 // aliased reads the subject that a name stands for: itself, or the one its alias names.
 func (r *Registry) aliased(ctx context.Context, name Name) (*Subject, error) {
 	s, err := r.subject(ctx, name)

@@ -40,6 +40,7 @@ type Registry struct {
 	pages    *lru[pageKey, *printedPage] // only while listening
 	compiled *lru[Key, *compat.Schema]
 	tokens   *lru[string, *heldToken] // by hash
+	located  *lru[locatedKey, Name]
 	keys     keys
 	used     uses // of tokens
 	checker  compat.Checker
@@ -81,6 +82,7 @@ func New(store Store, o Options) *Registry {
 		pages:    newLRU[pageKey, *printedPage](o.AnswerCacheBytes / 8),
 		compiled: newLRU[Key, *compat.Schema](MaxCompiledBytes),
 		tokens:   newLRU[string, *heldToken](MaxCachedTokens),
+		located:  newLRU[locatedKey, Name](MaxLocated),
 		hearing:  newHearing(),
 		rounds:   newRounds(),
 	}

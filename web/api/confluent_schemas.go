@@ -142,8 +142,8 @@ func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (finished
 	if err != nil {
 		return finished[schemaAnswer]{}, err
 	}
-	if in.Subject == "" && !in.FetchMaxID.on() {
-		return a.schemaAnswer(ctx, key)
+	if !in.FetchMaxID.on() {
+		return a.placedAnswer(ctx, key, name)
 	}
 	stored, err := a.registry.Places(ctx, key)
 	if err != nil {
@@ -160,6 +160,26 @@ func (a *API) getSchema(ctx context.Context, in *schemaInput, _ *none) (finished
 	}
 	text, err := encode(answer)
 	return finished[schemaAnswer]{text}, err
+}
+
+// placedAnswer answers about a schema, and about which version of a subject it is, where the caller names one that carries it.
+func (a *API) placedAnswer(ctx context.Context, k catalog.Key, name catalog.Name) (finished[schemaAnswer], error) {
+	if name.Subject == "" || !mayRead(ctx, name) {
+		return a.schemaAnswer(ctx, k)
+	}
+	form := placedPlain
+	if callOf(ctx).unknown {
+		form = placedUnknown
+	}
+	answer, ok, err := a.registry.PlacedAnswer(ctx, name, k.ID, form)
+	if err != nil {
+		return finished[schemaAnswer]{}, err
+	}
+	if !ok {
+		return a.schemaAnswer(ctx, k)
+	}
+	cacheable(ctx, answer.Tag, keepAWhile)
+	return finished[schemaAnswer]{answer.Body}, nil
 }
 
 // schemaAnswer answers about a schema in the form that the client takes.

@@ -37,6 +37,31 @@ var (
 	}
 )
 
+// Forms of a schema by ID for those who name a subject: they also read which version of it that is.
+var (
+	placedPlain   = &catalog.Form{Version: printPlaced(false)}
+	placedUnknown = &catalog.Form{Version: printPlaced(true)}
+)
+
+func printPlaced(unknown bool) func(*catalog.Version) (catalog.Answer, error) {
+	return func(v *catalog.Version) (catalog.Answer, error) {
+		answer := schemaBodyOf(unknown, &v.Schema)
+		answer.Subject, answer.Version = v.Name.String(), v.Number
+		body, err := encode(answer)
+		return catalog.Answer{Body: body, Tag: placeTag(v)}, err
+	}
+}
+
+// placeTag names an answer about a version by what it is printed from: GUID, revision of the lens, and number, which is another
+// once the schema is registered again.
+func placeTag(v *catalog.Version) string {
+	rev := 0
+	if v.Lens != nil {
+		rev = v.Lens.Rev
+	}
+	return `"` + v.Schema.GUID + "." + strconv.Itoa(rev) + "-" + strconv.Itoa(v.Number) + `"`
+}
+
 // formOf is the form that this client takes.
 func formOf(ctx context.Context) *catalog.Form {
 	if callOf(ctx).unknown {
