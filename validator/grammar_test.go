@@ -155,7 +155,12 @@ func (g *grammar) applicator(depth int) (name, value string) {
 			return "prefixItems", g.list(1, schema)
 		}
 		return "items", g.list(1, schema)
-	case 10, 11:
+	case 10:
+		return g.one("allOf", "anyOf", "oneOf"), g.list(1, schema)
+	case 11:
+		if g.choose(3) == 2 {
+			return g.one("anyOf", "oneOf"), g.list(2, func() string { return fmt.Sprintf(`{"enum":%s}`, g.list(1, g.value)) })
+		}
 		return g.one("allOf", "anyOf", "oneOf"), g.list(1, schema)
 	case 12, 13:
 		return g.one("oneOf", "anyOf"), g.variants(depth)

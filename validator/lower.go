@@ -147,17 +147,22 @@ func (l *lowering) values(n *Node, out *node) error {
 			v.allowed[string(n.Const)] = true
 		}
 	}
+	v.complete()
+	if v.hasEnum && len(n.Enum) == 0 {
+		l.program.oracle = false
+	}
+	out.values = v
+	return nil
+}
+
+// complete makes what is derived of the allowed values.
+func (v *valueSet) complete() {
 	for _, value := range slices.Sorted(maps.Keys(v.allowed)) {
 		v.kinds |= typeOf(value[0])
 		if value[0] == '"' && len(v.strings) < fewStrings {
 			v.strings = append(v.strings, newLiteral(value))
 		}
 	}
-	if v.hasEnum && len(n.Enum) == 0 {
-		l.program.oracle = false
-	}
-	out.values = v
-	return nil
 }
 
 func (l *lowering) text(n *Node, out *node) (err error) {

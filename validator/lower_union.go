@@ -20,7 +20,12 @@ func (l *lowering) inPlace(n *Node, out *node) (err error) {
 			return err
 		}
 	}
-	r.anyBy, r.oneBy = l.union(n, "anyOf", n.AnyOf), l.union(n, "oneOf", n.OneOf)
+	if r.anyAs, r.oneAs = valuesOf(r.anyOf, len(r.anyOf)), valuesOf(r.oneOf, 1); r.anyAs == nil {
+		r.anyBy = l.union(n, "anyOf", n.AnyOf)
+	}
+	if r.oneAs == nil {
+		r.oneBy = l.union(n, "oneOf", n.OneOf)
+	}
 	if n.If != nil {
 		r.ifBy = conditionOf(n.If)
 	}
@@ -29,6 +34,32 @@ func (l *lowering) inPlace(n *Node, out *node) (err error) {
 		out.inPlace = r
 	}
 	return nil
+}
+
+// valuesOf are the values that so many branches of a union allow at most, where each branch is nothing but const or enum;
+// else nil. Many schemas list values so, to give each a title.
+func valuesOf(branches []*node, most int) *valueSet {
+	times := map[string]int{}
+	for _, b := range branches {
+		if b.values == nil || b.bare != nil || b.number != nil || b.text != nil || b.array != nil || b.object != nil ||
+			b.types != everyType && (b.types&TypeString == 0 || b.values.kinds&^TypeString != 0) {
+			return nil
+		}
+		for value := range b.values.allowed {
+			times[value]++
+		}
+	}
+	if len(branches) == 0 {
+		return nil
+	}
+	v := &valueSet{allowed: map[string]bool{}}
+	for value, n := range times {
+		if n <= most {
+			v.allowed[value] = true
+		}
+	}
+	v.complete()
+	return v
 }
 
 // union notes a union and returns what tells its branches apart.

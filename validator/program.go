@@ -112,6 +112,7 @@ type inPlaceRules struct {
 	allOf        []*node
 	anyOf, oneOf []*node
 	anyBy, oneBy *discriminator
+	anyAs, oneAs *valueSet // where every branch is but a few values: those that the union allows
 	not          *node
 	ifs          *node
 	ifBy         *discriminator // where if only asks for a member with certain strings

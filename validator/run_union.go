@@ -229,6 +229,9 @@ func (r *run) try(n *node, i int, own marks) int {
 
 // anyOf stops at the first success, unless somebody needs to know what the others evaluate.
 func (r *run) anyOf(p *inPlaceRules, i int, own marks) int {
+	if p.anyAs != nil {
+		return r.oneOfValues(p.anyAs, i)
+	}
 	if p.anyBy != nil && r.text[i] == '{' {
 		return r.chosen(p.anyBy, p.anyOf, i, own)
 	}
@@ -248,6 +251,9 @@ func (r *run) anyOf(p *inPlaceRules, i int, own marks) int {
 
 // oneOf stops at the second success.
 func (r *run) oneOf(p *inPlaceRules, i int, own marks) int {
+	if p.oneAs != nil {
+		return r.oneOfValues(p.oneAs, i)
+	}
 	if p.oneBy != nil && r.text[i] == '{' {
 		return r.chosen(p.oneBy, p.oneOf, i, own)
 	}
@@ -262,6 +268,18 @@ func (r *run) oneOf(p *inPlaceRules, i int, own marks) int {
 		} else if r.fault != "" {
 			return -1
 		}
+	}
+	return end
+}
+
+// oneOfValues judges the value at i by a set, and passes over it.
+func (r *run) oneOfValues(v *valueSet, i int) int {
+	if k := among(v.strings, r.text, i); k >= 0 {
+		return i + len(v.strings[k].text)
+	}
+	end := r.skip(i)
+	if end < 0 || !r.asValue(v, i, end) {
+		return -1
 	}
 	return end
 }

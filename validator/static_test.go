@@ -39,6 +39,34 @@ func TestConditionsByMember(t *testing.T) {
 	}
 }
 
+// TestUnionsOfValues: where every branch is but a value, or a few, the value is looked up.
+func TestUnionsOfValues(t *testing.T) {
+	for _, c := range []struct {
+		schema  string
+		yes, no []string
+		tried   bool
+	}{
+		{`{"oneOf":[{"const":"a","title":"A"},{"const":1},{"enum":[null,{"x":[1]}]}]}`, []string{`"a"`, `"\u0061"`, `1.0`, `null`, `{"x":[1e0]}`}, []string{`"b"`, `2`, `[]`, `{}`, `"a`}, false},
+		{`{"oneOf":[{"enum":["a","b"]},{"enum":["b","c"]}]}`, []string{`"a"`, `"c"`}, []string{`"b"`}, false},
+		{`{"anyOf":[{"enum":["a","b"]},{"enum":["b","c"]}]}`, []string{`"a"`, `"b"`, `"c"`}, []string{`"d"`}, false},
+		{`{"oneOf":[{"type":"string","const":"a"},{"type":"string","enum":["b"]}]}`, []string{`"a"`, `"b"`}, []string{`1`}, false},
+		{`{"oneOf":[{"type":"integer","const":"a"},{"const":"b"}]}`, []string{`"b"`}, []string{`"a"`}, true},
+		{`{"oneOf":[{"const":"ab","minLength":3},{"const":"b"}]}`, []string{`"b"`}, []string{`"ab"`}, true},
+		{`{"anyOf":[{"const":"a"},{"not":{"const":"b"}}]}`, []string{`"a"`, `"c"`}, []string{`"b"`}, true},
+		{`{"type":"string","maxLength":1,"oneOf":[{"const":"a"},{"const":"ab"}]}`, []string{`"a"`}, []string{`"ab"`}, false},
+	} {
+		s := compile(t, c.schema)
+		for k, event := range append(c.yes, c.no...) {
+			if got := s.Valid([]byte(event)); got != (k < len(c.yes)) || got != (s.Explain([]byte(event), 0) == nil) {
+				t.Errorf("Valid(%s) = %v under %s", event, got, c.schema)
+			}
+			if tried := s.Tries([]byte(event)) > 0; tried != c.tried {
+				t.Errorf("%s is judged branch by branch under %s: %v", event, c.schema, tried)
+			}
+		}
+	}
+}
+
 // TestUnevaluatedItemsKnownBeforehand: where prefixItems and items alone evaluate items, none are noted one by one.
 func TestUnevaluatedItemsKnownBeforehand(t *testing.T) {
 	for _, c := range []struct {

@@ -49,7 +49,7 @@ type Stats struct {
 	Falls map[string]uint64
 }
 
-// Union is one anyOf or oneOf.
+// Union is one anyOf or oneOf, but for those whose branches are all nothing but values: these are looked up.
 type Union struct {
 	Location string // of the keyword, as Violation.Location
 	Branches int
