@@ -81,18 +81,20 @@ func (g *graph) reachable() *graph {
 	seen := make([]bool, len(g.nodes))
 	stack := []int32{g.root}
 	seen[g.root] = true
+	count := 1
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		for _, k := range g.nodes[i].kids {
 			if !seen[k] {
 				seen[k] = true
+				count++
 				stack = append(stack, k)
 			}
 		}
 	}
 	moved := make([]int32, len(g.nodes))
-	out := &graph{}
+	out := &graph{nodes: make([]node, 0, count)}
 	for i, n := range g.nodes {
 		if seen[i] {
 			moved[i] = int32(len(out.nodes))

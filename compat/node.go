@@ -125,9 +125,11 @@ type store struct {
 
 // newStore merges graphs into one store and returns it with the id of each root.
 func newStore(graphs ...*graph) (*store, []int32) {
-	var all []node
-	var sums []sum
-	var origins []origin
+	size := 0
+	for _, g := range graphs {
+		size += len(g.nodes)
+	}
+	all, sums, origins := make([]node, 0, size), make([]sum, 0, size), make([]origin, 0, size)
 	roots := make([]int32, len(graphs))
 	for i, g := range graphs {
 		base := int32(len(all))
