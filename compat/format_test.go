@@ -53,6 +53,10 @@ func TestFormats(t *testing.T) {
 		{format("email", ""), `{"type":"string","minLength":3,"maxLength":318}`, "fits"},
 		{`{"type":"string","pattern":"^[a-z]{1,20}@[a-z]{1,20}\\.(com|org)$"}`, format("email", ""), "fits"},
 		{format("email", ""), format("idn-email", ""), "fits"},
+		{format("email", ""), `{"type":"string","pattern":"^[^\"]*$"}`, "breaks"},
+		// Many strings of the format come first, what is outside of it but near comes late.
+		{`{"type":"string","pattern":"^(23:5[89]:[0-5][0-9]Z|10:00:60\\.1Z)$"}`, format("time", ""), "breaks"},
+		{`{"type":"string","pattern":"^([a-z]{2}@b|a@([a-z]{60}\\.){5}com)$"}`, format("email", ""), "breaks"},
 		{format("json-pointer", ""), `{"type":"string","pattern":"^(/|$)"}`, "fits"},
 		{format("uri", ""), format("uri-reference", ""), "fits"},
 		{format("uri", ""), format("iri", ""), "fits"},
