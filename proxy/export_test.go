@@ -1,6 +1,10 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
 
 // The parsers of bytes from outside, for fuzzing and for properties.
 
@@ -75,4 +79,27 @@ func SASLUser(mechanism string, body []byte, flexible bool) (string, error) {
 		return "", err
 	}
 	return saslUser(mechanism, token), nil
+}
+
+// Routes lists what Handler serves, as METHOD PATH.
+func (s *Server) Routes() (all []string) {
+	for _, r := range s.routes() {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+// ReadExample reads an example of openapi.json as the value that is sent or taken under that name of a schema; no member may be
+// unknown to it.
+func ReadExample(schema string, text []byte) error {
+	into, ok := map[string]any{
+		"LetterTopics": new(boxList), "LetterList": new(letterList), "LetterDetail": new(letterDetail),
+		"LetterAct": new(actRequest), "LetterActAnswer": new(actAnswer), "EventsAnswer": new(answer),
+	}[schema]
+	if !ok {
+		return errors.New("no value is known for schema " + schema)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	return dec.Decode(into)
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,25 +43,54 @@ const (
 	staleWarning      = 5 * time.Minute  // age of the bindings from which /readyz warns
 )
 
-// Handler serves HTTP producing, /healthz, /readyz and /metrics. Producing answers 503 while Serve is not running.
-func (s *Server) Handler() http.Handler {
+// openAPI is the document of everything that Handler serves.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+// A httpRoute is one thing that Handler serves.
+type httpRoute struct {
+	method, path string
+	handle       http.HandlerFunc
+}
+
+// routes is the one table of what is served over HTTP; a test holds it to openapi.json.
+func (s *Server) routes() []httpRoute {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.Collectors()...)
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/topics/{topic}/events", s.counted("/v1/topics/{topic}/events", s.postEvents))
-	mux.HandleFunc("POST /topics/{topic}", s.counted("/topics/{topic}", s.postV2))
-	mux.HandleFunc("POST /topics/{topic}/partitions/{partition}", s.counted("/topics/{topic}/partitions/{partition}", s.postV2))
-	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records", s.counted("/v3/clusters/{cluster}/topics/{topic}/records", s.postV3))
-	mux.HandleFunc("POST /v3/clusters/{cluster}/topics/{topic}/records:batch", s.counted("/v3/clusters/{cluster}/topics/{topic}/records:batch", s.postV3Batch))
-	mux.HandleFunc("GET "+routeLetters, s.counted(routeLetters, s.getLetters))
-	mux.HandleFunc("GET "+routeLetter, s.counted(routeLetter, s.getLetter))
-	mux.HandleFunc("POST "+routeRedrive, s.counted(routeRedrive, s.postLetters(opRedrive)))
-	mux.HandleFunc("POST "+routeDiscard, s.counted(routeDiscard, s.postLetters(opDiscard)))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	var all []httpRoute
+	plain := func(method, path string, handle http.HandlerFunc) { all = append(all, httpRoute{method, path, handle}) }
+	counted := func(method, path string, handle func(http.ResponseWriter, *http.Request) error) {
+		plain(method, path, s.counted(path, handle))
+	}
+	counted("POST", "/v1/topics/{topic}/events", s.postEvents)
+	counted("POST", "/topics/{topic}", s.postV2)
+	counted("POST", "/topics/{topic}/partitions/{partition}", s.postV2)
+	counted("POST", "/v3/clusters/{cluster}/topics/{topic}/records", s.postV3)
+	counted("POST", "/v3/clusters/{cluster}/topics/{topic}/records:batch", s.postV3Batch)
+	counted("GET", "/v1/letters", s.getLetters)
+	counted("GET", "/v1/letters/{topic}/{partition}/{offset}", s.getLetter)
+	counted("POST", "/v1/letters/redrive", s.postLetters(opRedrive))
+	counted("POST", "/v1/letters/discard", s.postLetters(opDiscard))
+	plain("GET", "/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	plain("GET", "/readyz", s.readyz)
+	plain("GET", "/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP)
+	plain("GET", "/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
+	})
+	return all
+}
+
+// Handler serves HTTP producing, letters, /healthz, /readyz, /metrics and /openapi.json, which describes it. Producing answers
+// 503 while Serve is not running.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.method+" "+r.path, r.handle)
+	}
 	return mux
 }
 

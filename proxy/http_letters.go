@@ -17,14 +17,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Routes of letters, as metrics and the API's document name them.
-const (
-	routeLetters = "/v1/letters"
-	routeLetter  = "/v1/letters/{topic}/{partition}/{offset}"
-	routeRedrive = "/v1/letters/redrive"
-	routeDiscard = "/v1/letters/discard"
-)
-
 const (
 	defaultLetters = 100
 	maxBoxes       = 1_000 // topics of letters in one answer

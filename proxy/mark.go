@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -97,10 +98,7 @@ func (s *Server) marksOf(ctx context.Context, topic string, settled bool) (map[i
 	}
 	own := map[int32]map[int64]mark{}
 	for partition, at := range m.by[topic] {
-		own[partition] = make(map[int64]mark, len(at))
-		for offset, x := range at {
-			own[partition][offset] = x
-		}
+		own[partition] = maps.Clone(at)
 	}
 	return own, nil
 }
