@@ -66,7 +66,9 @@ version of an event as the one they were built for.`,
 			log.Info("serving", "address", l.Addr().String(), "store", masked(store), "brokers", brokers, "tls", certificates != nil)
 			g := newGroup(cmd.Context())
 			g.run(system.Run)
-			g.run(func(ctx context.Context) error { return serveHTTP(ctx, secured(l, certificates), system.Handler(), nil) })
+			g.run(func(ctx context.Context) error {
+				return serveHTTP(ctx, secured(l, certificates), system.Handler(), nil)
+			})
 			return g.wait()
 		},
 	}
