@@ -168,7 +168,7 @@ func (a *arrayGoal) scarce() bool {
 // place puts the needs from i on; used is the number of leading slots that must exist.
 func (a *arrayGoal) place(i int, slots []slot, used int, t *tally) outcome {
 	if !a.step() {
-		return exhausted()
+		return a.meter.exhausted()
 	}
 	if i == len(a.needs) {
 		if a.equal {
@@ -177,6 +177,7 @@ func (a *arrayGoal) place(i int, slots []slot, used int, t *tally) outcome {
 		return a.finish(slots, used, t)
 	}
 	nd := a.needs[i]
+	a.meter.spend(onItems, len(slots))
 	var maybe outcome
 	try := func(slots []slot, at int) (outcome, bool) {
 		s := slots[at]
@@ -285,6 +286,7 @@ func (a *arrayGoal) finish(slots []slot, used int, t *tally) outcome {
 			return undecided(ReasonWitnessSize, "an array of more than 10000 items")
 		}
 	}
+	a.meter.spend(onItems, 4*int(length))
 	all := slices.Clone(slots[:min(length, int64(len(slots)))])
 	for int64(len(all)) < length {
 		all = append(all, rest)
@@ -328,7 +330,7 @@ func (a *arrayGoal) uniform(all []slot, bounded []occurs, t *tally) outcome {
 // count decides for item i and bounded contains j whether the item matches; items placed for a contains do.
 func (a *arrayGoal) count(all []slot, bounded []occurs, i, j int, held []int64, t *tally) outcome {
 	if !a.step() {
-		return exhausted()
+		return a.meter.exhausted()
 	}
 	if j == len(bounded) {
 		i, j = i+1, 0
@@ -336,6 +338,7 @@ func (a *arrayGoal) count(all []slot, bounded []occurs, i, j int, held []int64, 
 	if i >= len(all) || len(bounded) == 0 {
 		return a.values(all, t)
 	}
+	a.meter.spend(onItems, 2*len(all))
 	s, o := all[i], bounded[j]
 	target := i // literals of a repeated item stand at the item it repeats
 	if s.equal >= 0 {
@@ -379,6 +382,7 @@ func (a *arrayGoal) values(all []slot, t *tally) outcome {
 	if a.unique {
 		return a.distinct(all, t)
 	}
+	a.meter.spend(onItems, len(all))
 	value := make([]any, len(all))
 	result := found(value, true)
 	for i, s := range all {
@@ -411,12 +415,19 @@ func (a *arrayGoal) distinct(all []slot, t *tally) outcome {
 	for i, s := range all {
 		lits := slices.Clone(s.lits)
 		for len(lists[i]) < n {
+			if a.meter.over() {
+				return a.meter.exhausted()
+			}
 			out := a.solve(lits)
 			if !out.found {
 				t.add(out)
 				break
 			}
 			sure = sure && out.sure
+			nodes, _ := size(out.value)
+			if a.meter.spend(onItems, nodes*(1+len(lists[i]))); nodes > MaxWitnessNodes {
+				return undecided(ReasonWitnessSize, "different items of more than 10000 values each")
+			}
 			lists[i] = append(lists[i], out.value)
 			lits = append(slices.Clone(s.lits), neg(a.intern(valueSet("", lists[i]))))
 		}
@@ -427,6 +438,7 @@ func (a *arrayGoal) distinct(all []slot, t *tally) outcome {
 	assign = func(i int, tried map[string]bool) bool {
 		for _, v := range lists[i] {
 			text := canonical(v)
+			a.meter.spend(onItems, 4+len(text)/8)
 			if tried[text] {
 				continue
 			}

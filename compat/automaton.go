@@ -15,6 +15,7 @@ const (
 	MaxRegexStatesTotal = 500_000 // states of all products of one question
 	maxPatterns         = 64      // patterns in one product: one bit each
 	maxTable            = 1 << 24 // states × lengths looked at
+	workPerUnit         = 8       // instructions looked at that cost one unit of work
 )
 
 // language is the deterministic product of some patterns: reading a string leads from state 0 to a state whose vector
@@ -37,9 +38,9 @@ type factor struct {
 	table *table
 }
 
-// newLanguage builds the product, or reports false when it needs more than max states. A pattern that begins with
-// tableMark is the name of a table.
-func newLanguage(patterns []string, max int) (*language, bool) {
+// newLanguage builds the product, or reports false when it needs more than max states, or more work than the meter has
+// left. A pattern that begins with tableMark is the name of a table.
+func newLanguage(patterns []string, max int, m *meter) (*language, bool) {
 	if len(patterns) > maxPatterns {
 		return nil, false
 	}
@@ -51,7 +52,7 @@ func newLanguage(patterns []string, max int) (*language, bool) {
 			return nil, false
 		}
 	}
-	return product(factors, max)
+	return product(factors, max, m)
 }
 
 // program is a compiled pattern; nil if it does not compile, which a compiled schema never has.
@@ -68,7 +69,7 @@ func program(pattern string) *syntax.Prog {
 }
 
 // product reads all factors side by side.
-func product(factors []factor, max int) (*language, bool) {
+func product(factors []factor, max int, m *meter) (*language, bool) {
 	var cuts []rune
 	cuts = append(cuts, boundaries...)
 	words, lines := false, false
@@ -90,6 +91,15 @@ func product(factors []factor, max int) (*language, bool) {
 			}
 		}
 	}
+	instructions := 0
+	for _, f := range factors {
+		if f.prog != nil {
+			instructions += len(f.prog.Inst)
+		}
+	}
+	if m.spend(onPatterns, len(cuts)*(len(factors)+instructions)/(8*workPerUnit)); m.over() {
+		return nil, false
+	}
 	l := &language{letters: alphabet(cuts, factors)}
 	d := newDeterminiser(factors, l.letters, words, lines)
 	start := make([][]uint32, len(factors))
@@ -100,9 +110,10 @@ func product(factors []factor, max int) (*language, bool) {
 	}
 	d.state(start, make([]bool, len(factors)), -1)
 	for i := 0; i < len(d.states); i++ {
-		if len(d.states) > max {
+		if m.spend(onPatterns, 1+d.work/workPerUnit); len(d.states) > max || m.over() {
 			return nil, false
 		}
+		d.work = 0
 		l.vector = append(l.vector, d.accepts(i))
 		row := make([]int32, len(l.letters))
 		for j := range l.letters {
@@ -240,6 +251,7 @@ type determiniser struct {
 	reached      map[syntax.EmptyOp][]ahead // by what stands between the rune before and the next one
 	seen         []int                      // by instruction: the last closure that met it
 	round        int
+	work         int // since it was last asked
 	stack        []uint32
 	key          []byte
 }
@@ -321,6 +333,7 @@ func (d *determiniser) closure(i int, pcs []uint32, flags syntax.EmptyOp) (out a
 	for len(stack) > 0 {
 		pc := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
+		d.work++
 		if d.seen[pc] == d.round {
 			continue
 		}
@@ -386,6 +399,7 @@ func (d *determiniser) step(from, letter int) int32 {
 		if found[i] = next[i].found; found[i] {
 			continue
 		}
+		d.work += 1 + len(next[i].runes)
 		for _, pc := range next[i].runes {
 			if d.reads[i][pc][letter] {
 				pcs[i] = append(pcs[i], f.prog.Inst[pc].Out)
@@ -393,8 +407,11 @@ func (d *determiniser) step(from, letter int) int32 {
 		}
 		slices.Sort(pcs[i])
 		pcs[i] = slices.Compact(pcs[i])
+		d.work += 2 * len(pcs[i])
 	}
-	return d.state(pcs, found, r)
+	to := d.state(pcs, found, r)
+	d.work += workPerUnit*(4+len(d.factors)) + len(d.key)
+	return to
 }
 
 // accepts is the vector of a state if the text ends there.
@@ -427,11 +444,12 @@ func (w window) empty() bool { return w.hi >= 0 && w.lo > w.hi }
 
 // strings lists up to want strings of the window whose vector is accepted, the shortest first. complete is set when
 // there are no others; then an empty list proves emptiness. A table over maxTable gives an incomplete empty list.
-func (l *language) strings(accept func(uint64) bool, w window, want int) (out []string, complete bool) {
+func (l *language) strings(m *meter, accept func(uint64) bool, w window, want int) (out []string, complete bool) {
 	if w.empty() {
 		return nil, true
 	}
 	n := len(l.next)
+	m.spend(onPatterns, n)
 	good := make([]bool, n)
 	some := false
 	for i, v := range l.vector {
@@ -441,7 +459,7 @@ func (l *language) strings(accept func(uint64) bool, w window, want int) (out []
 	if !some {
 		return nil, true
 	}
-	first, ok, feasible := l.shortest(good, w)
+	first, ok, feasible := l.shortest(m, good, w)
 	if !feasible {
 		return nil, false
 	}
@@ -456,6 +474,9 @@ func (l *language) strings(accept func(uint64) bool, w window, want int) (out []
 			return out, false
 		}
 		for int64(len(exact)) <= length {
+			if m.spend(onPatterns, n); m.over() {
+				return out, false
+			}
 			prev := exact[len(exact)-1]
 			row := make([]bool, n)
 			for i := range row {
@@ -473,7 +494,7 @@ func (l *language) strings(accept func(uint64) bool, w window, want int) (out []
 			continue
 		}
 		misses = 0
-		out = l.walk(exact, 0, int(length), nil, out, want)
+		out = l.walk(m, exact, 0, int(length), nil, out, want)
 		if len(out) >= want {
 			return out, false
 		}
@@ -482,8 +503,9 @@ func (l *language) strings(accept func(uint64) bool, w window, want int) (out []
 }
 
 // walk appends the strings of exactly length more letters, letter classes in order, then the runes of each class.
-func (l *language) walk(exact [][]bool, state int32, length int, prefix []rune, out []string, want int) []string {
+func (l *language) walk(m *meter, exact [][]bool, state int32, length int, prefix []rune, out []string, want int) []string {
 	if length == 0 {
+		m.spend(onPatterns, 8+len(prefix))
 		return append(out, string(prefix))
 	}
 	for j, t := range l.next[state] {
@@ -492,7 +514,7 @@ func (l *language) walk(exact [][]bool, state int32, length int, prefix []rune, 
 		}
 		for _, r := range l.letters[j] {
 			for c := r[0]; c <= r[1]; c++ {
-				out = l.walk(exact, t, length-1, append(prefix, c), out, want)
+				out = l.walk(m, exact, t, length-1, append(prefix, c), out, want)
 				if len(out) >= want {
 					return out
 				}
@@ -503,7 +525,7 @@ func (l *language) walk(exact [][]bool, state int32, length int, prefix []rune, 
 }
 
 // shortest is the least length of the window at which a good state can be reached.
-func (l *language) shortest(good []bool, w window) (length int64, ok, feasible bool) {
+func (l *language) shortest(m *meter, good []bool, w window) (length int64, ok, feasible bool) {
 	n := len(l.next)
 	if w.lo*int64(n) > maxTable {
 		return 0, false, false
@@ -511,6 +533,9 @@ func (l *language) shortest(good []bool, w window) (length int64, ok, feasible b
 	at := make([]bool, n)
 	at[0] = true
 	for range w.lo {
+		if m.spend(onPatterns, n); m.over() {
+			return 0, false, false
+		}
 		next := make([]bool, n)
 		for i, in := range at {
 			if in {
@@ -526,6 +551,9 @@ func (l *language) shortest(good []bool, w window) (length int64, ok, feasible b
 	}
 	seen := slices.Clone(at)
 	for d := w.lo; w.hi < 0 || d <= w.hi; d++ {
+		if m.spend(onPatterns, n/8); m.over() {
+			return 0, false, false
+		}
 		var next []int32
 		for i, in := range at {
 			if !in {

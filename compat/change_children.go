@@ -304,23 +304,39 @@ func (a *at) branches(id, keyword string, old, next []*validator.Node, depth int
 	for i := range partner {
 		partner[i] = -1
 	}
-	match := func(same func(i, j int) bool) {
-		for i := range next {
-			for j := range old {
-				if partner[i] < 0 && !used[j] && same(i, j) {
-					partner[i], used[j] = j, true
-				}
+	match := func(key func(*validator.Node) string) {
+		free := map[string][]int{}
+		for j, b := range old {
+			if !used[j] {
+				free[key(b)] = append(free[key(b)], j)
+			}
+		}
+		for i, b := range next {
+			if partner[i] >= 0 {
+				continue
+			}
+			if k := key(b); k != "" && len(free[k]) > 0 {
+				partner[i], free[k] = free[k][0], free[k][1:]
+				used[partner[i]] = true
 			}
 		}
 	}
-	match(func(i, j int) bool { return raw(old[j]) == raw(next[i]) })
-	match(func(i, j int) bool { d := discriminator(next[i]); return d != "" && d == discriminator(old[j]) })
-	match(func(i, j int) bool {
-		return next[i].Title != "" && next[i].Title == old[j].Title || next[i].Pointer == old[j].Pointer && !strings.Contains(next[i].Pointer, "/"+keyword+"/")
+	match(raw)
+	match(discriminator)
+	match(func(n *validator.Node) string { return n.Title })
+	match(func(n *validator.Node) string {
+		if strings.Contains(n.Pointer, "/"+keyword+"/") {
+			return ""
+		}
+		return "at " + n.Pointer
 	})
 	if len(old) == len(next) {
-		match(func(i, j int) bool { return i == j })
-		match(func(i, j int) bool { return true })
+		for i := range next {
+			if partner[i] < 0 && !used[i] {
+				partner[i], used[i] = i, true
+			}
+		}
+		match(func(*validator.Node) string { return "any" })
 	}
 	segment := map[string]string{"any-of": "/~any:", "one-of": "/~one:"}[id]
 	for i, b := range next {

@@ -94,7 +94,7 @@ const (
 // Budget bounds the work of one question in steps, never in time. As Result.Spent it says what was used. A zero field
 // is DefaultBudget's.
 type Budget struct {
-	Goals            int `json:"goals"`            // steps of the search
+	Goals            int `json:"goals"`            // steps of the search: of every part, some microseconds each
 	Disjuncts        int `json:"disjuncts"`        // alternatives of one union
 	RegexStates      int `json:"regexStates"`      // states of one product automaton
 	RegexStatesTotal int `json:"regexStatesTotal"` // states of all
@@ -107,6 +107,12 @@ var DefaultBudget = Budget{Goals: 200_000, Disjuncts: 4_096, RegexStates: MaxReg
 func Deep() Budget {
 	d := DefaultBudget
 	return Budget{Goals: 100 * d.Goals, Disjuncts: d.Disjuncts, RegexStates: 100 * d.RegexStates, RegexStatesTotal: 100 * d.RegexStatesTotal}
+}
+
+// share is the n-th part of a budget, with the limits of single things as they are.
+func (b Budget) share(n int) Budget {
+	b.Goals, b.RegexStatesTotal = b.Goals/n, b.RegexStatesTotal/n
+	return b
 }
 
 func (b Budget) orDefault() Budget {
@@ -308,9 +314,7 @@ func decide(ctx context.Context, m *memory, old, next *Schema, o Options) (r Res
 		if p := recover(); p != nil {
 			r = Result{Verdict: Undecided, Reason: ReasonInternal, Detail: fmt.Sprintf("%v", p)}
 		}
-		if q.search != nil {
-			r.Spent = q.search.spent
-		}
+		r.Spent = q.spent
 		if r.Proof != nil && assumption != "" {
 			r.Proof.Assumptions = append(r.Proof.Assumptions, assumption)
 		}

@@ -17,6 +17,7 @@ type Difference struct {
 const (
 	MaxDifferences    = 1_000   // differences that are listed; refused ones are kept first
 	MaxConfluentPairs = 200_000 // pairs of schemas that are compared; beyond it the type is TOO_LARGE_TO_COMPARE, refused
+	carriedPerPair    = 256     // bytes of paths that cost as much as a pair
 )
 
 // tooLarge is what stands for a comparison that was not finished: ours, Confluent has no limit.

@@ -46,6 +46,7 @@ type confluentClasses struct {
 	made  map[*validator.Node]*confluentSchema
 	sites map[confluentSite]*confluentSchema
 	texts map[confluentText]map[string]json.RawMessage
+	plain map[*confluentSchema]string // canonical texts
 }
 
 // confluentText is a JSON text by where it is kept: a document is read once, however many references it holds.
@@ -63,7 +64,7 @@ type confluentSite struct {
 func newConfluentClasses() *confluentClasses {
 	return &confluentClasses{
 		made: map[*validator.Node]*confluentSchema{}, sites: map[confluentSite]*confluentSchema{},
-		texts: map[confluentText]map[string]json.RawMessage{},
+		texts: map[confluentText]map[string]json.RawMessage{}, plain: map[*confluentSchema]string{},
 	}
 }
 
@@ -84,6 +85,18 @@ func (c *confluentClasses) members(text []byte) map[string]json.RawMessage {
 		c.texts[at] = m
 	}
 	return m
+}
+
+// canonical is the text of a schema as a whole, whatever the order of its members; "" of one of its kinds.
+func (c *confluentClasses) canonical(s *confluentSchema) string {
+	text, ok := c.plain[s]
+	if !ok {
+		if v, err := parseValue(s.node.Raw); s.whole && s.node.Raw != nil && err == nil {
+			text = canonical(v)
+		}
+		c.plain[s] = text
+	}
+	return text
 }
 
 func (c *confluentClasses) has(n *validator.Node, keywords ...string) bool {

@@ -17,7 +17,8 @@ type confluentDiff struct{ name, path string }
 // confluentFound is what a pair differs in.
 type confluentFound struct {
 	list    []confluentDiff
-	refused bool // the policy does not let all of them pass
+	passing int  // how many of them the policy lets pass
+	refused bool // it does not let all of them pass
 }
 
 // confluentWalk compares two trees of classes. A pair that is met again while it is open is taken for compatible, and
@@ -26,6 +27,7 @@ type confluentWalk struct {
 	policy  Policy
 	classes *confluentClasses
 	pairs   int
+	carried int // bytes of paths that were copied, not yet counted as a pair
 	memo    map[confluentPair]*confluentFound
 	open    map[confluentPair]bool
 	bad     map[confluentPair]bool // pairs that are refused, whatever the open ones are
@@ -79,11 +81,15 @@ func (w *confluentWalk) add(f *confluentFound, path, name string) {
 	refused := !w.allowed(name)
 	f.refused = f.refused || refused
 	if len(f.list) >= MaxDifferences {
-		i := slices.IndexFunc(f.list, func(d confluentDiff) bool { return w.allowed(d.name) })
-		if !refused || i < 0 {
+		if !refused || f.passing == 0 {
 			return
 		}
+		i := slices.IndexFunc(f.list, func(d confluentDiff) bool { return w.allowed(d.name) })
 		f.list = slices.Delete(f.list, i, i+1)
+		f.passing--
+	}
+	if !refused {
+		f.passing++
 	}
 	f.list = append(f.list, confluentDiff{name, path})
 }
@@ -91,8 +97,11 @@ func (w *confluentWalk) add(f *confluentFound, path, name string) {
 // take adds what was found below a path.
 func (w *confluentWalk) take(f, below *confluentFound, path string) {
 	for _, d := range below.list {
+		w.carried += carriedPerPair/4 + len(path) + len(d.path)
 		w.add(f, path+d.path, d.name)
 	}
+	w.pairs += w.carried / carriedPerPair
+	w.carried %= carriedPerPair
 	f.refused = f.refused || below.refused
 }
 
@@ -327,6 +336,10 @@ func (w *confluentWalk) combined(f *confluentFound, old, next *confluentSchema) 
 	edges := make([][]int, len(left))
 	for i, o := range left {
 		for j, n := range right {
+			if w.pairs > MaxConfluentPairs {
+				w.add(f, "", tooLarge)
+				return
+			}
 			if !w.pair(o, n).refused {
 				edges[i] = append(edges[i], j)
 			}
@@ -357,8 +370,8 @@ func (w *confluentWalk) distinct(branches []*confluentSchema) (out []*confluentS
 			continue
 		}
 		seen[b] = true
-		if v, err := parseValue(b.node.Raw); b.whole && b.node.Raw != nil && err == nil {
-			k := key{b.class, b.integer, canonical(v)}
+		if text := w.classes.canonical(b); text != "" {
+			k := key{b.class, b.integer, text}
 			if texts[k] {
 				continue
 			}

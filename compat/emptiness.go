@@ -80,7 +80,7 @@ type frame struct{ provisional []string }
 type search struct {
 	*store
 	budget    Budget
-	spent     Budget
+	states    int // of automata, paid ones included
 	memo      map[string]*goalState
 	frames    []frame
 	languages map[string]*language
@@ -90,12 +90,13 @@ type search struct {
 
 	each   Budget            // of one part
 	parts  map[partKey]*part // of the whole question
-	own    Budget            // of spent, what no part has cost
+	failed int               // of states, those of automata that were over a limit
 	inside []*charge         // parts and automata used
 	paid   map[any]bool      // by key of a charge
 }
 
 func newSearch(s *store, b Budget) *search {
+	s.meter = &meter{limit: b.Goals * unitsPerStep}
 	return &search{
 		store: s, budget: b, memo: map[string]*goalState{}, languages: map[string]*language{}, each: b,
 		parts: map[partKey]*part{}, paid: map[any]bool{},
@@ -122,6 +123,7 @@ const maxGoalDepth = 1_000
 
 // solve decides a goal, from memory if it can.
 func (s *search) solve(lits []lit) outcome {
+	s.meter.spend(onGoals, len(lits))
 	lits = sorted(lits)
 	k := goalKey(lits)
 	if s.claims != nil {
@@ -193,24 +195,19 @@ func (s *search) settle(k string, f frame, depth int, out outcome) {
 	}
 }
 
-// step counts one step of work; false means that the budget is exhausted, or that the caller's context has ended.
-func (s *search) step() bool { return s.work(0) }
-
-// literalsPerStep is how many literals looked at count as one more step.
-const literalsPerStep = 128
-
-// work counts a step that looks at a number of literals.
-func (s *search) work(literals int) bool {
-	cost := 1 + literals/literalsPerStep
-	s.own.Goals += cost
-	s.spent.Goals = min(s.spent.Goals+cost, s.budget.Goals+1)
-	if s.ctx.Err() != nil { // asked at each step: one over a union of hundreds takes milliseconds
-		s.ended = true
-	}
-	return s.spent.Goals <= s.budget.Goals && !s.ended
+// used is what has been spent.
+func (s *search) used() Budget {
+	return Budget{Goals: min(s.meter.total/unitsPerStep, s.budget.Goals+1), RegexStatesTotal: s.states}
 }
 
-func exhausted() outcome { return undecided(ReasonGoals, "step budget exhausted") }
+// step counts one step of work; false means that the budget is exhausted, or that the caller's context has ended.
+func (s *search) step() bool {
+	s.meter.spend(onGoals, unitsPerStep)
+	if s.ctx.Err() != nil {
+		s.ended = true
+	}
+	return !s.meter.over() && !s.ended
+}
 
 // tally gathers alternatives that all have to fail before a goal is empty.
 type tally struct {
@@ -256,7 +253,7 @@ func (t *tally) close(d *derivation, rule inference, note string) outcome {
 
 func (s *search) expand(goal []lit, d *derivation) outcome {
 	if !s.step() {
-		return exhausted()
+		return s.meter.exhausted()
 	}
 	st := &state{search: s, goal: goal, known: map[int32]bool{}, mask: anyType}
 	if !st.assert(goal) {
@@ -311,7 +308,7 @@ func (st *state) try(vals []any, d *derivation, rule inference) outcome {
 	t := newTally()
 	for _, v := range vals {
 		if !st.step() {
-			return exhausted()
+			return st.meter.exhausted()
 		}
 		switch st.holds(st.goal, v) {
 		case yes:
@@ -327,6 +324,7 @@ func (st *state) try(vals []any, d *derivation, rule inference) outcome {
 func (s *search) perhaps(v any) outcome {
 	out := found(v, false)
 	out.reason = ReasonFormat
+	s.meter.spend(onValues, len(s.nodes)/8)
 	for i := range s.nodes {
 		if n := &s.nodes[i]; n.kind == kOpaque {
 			out.reason, out.detail = n.opaque()
@@ -365,8 +363,9 @@ func (s *store) holds(lits []lit, v any) truth {
 
 // branch splits the union with the fewest alternatives, and solves the atoms when none is left.
 func (st *state) branch(d *derivation) outcome {
-	if !st.work(len(st.trail)) {
-		return exhausted()
+	st.meter.spend(onUnions, len(st.trail)/2)
+	if !st.step() {
+		return st.meter.exhausted()
 	}
 	if out, ok := st.finite(d); ok {
 		return out

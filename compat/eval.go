@@ -45,6 +45,7 @@ type check func(string) bool
 type matcher struct{ re *regexp.Regexp }
 
 func (s *store) match(pattern, text string) bool {
+	s.meter.spend(onPatterns, 4+len(text))
 	m, ok := s.patterns[pattern]
 	if !ok {
 		m = s.compile(pattern)
@@ -132,6 +133,9 @@ func quoted(s string) string {
 
 // eval says whether a value satisfies a node.
 func (s *store) eval(id int32, v any) truth {
+	if s.meter.spend(onValues, 1); s.meter.over() {
+		return unknown
+	}
 	n := &s.nodes[id]
 	if t := typeOf(v); s.pos[id]&t == 0 {
 		return no
@@ -196,10 +200,9 @@ func (s *store) eval(id int32, v any) truth {
 		return truthOf(n.types&typeOf(v) != 0)
 	case kValues:
 		text := canonical(v)
-		if slices.Contains(n.texts, text) {
-			return yes
-		}
-		return no
+		s.meter.spend(onValues, len(text)/8)
+		_, ok := slices.BinarySearch(n.texts, text)
+		return truthOf(ok)
 	case kOpaque:
 		return unknown
 	}
@@ -263,6 +266,7 @@ func (s *store) evalArray(n *node, v []any) truth {
 		seen := map[string]bool{}
 		for _, e := range v {
 			text := canonical(e)
+			s.meter.spend(onValues, len(text)/8)
 			if seen[text] {
 				return no
 			}
@@ -349,7 +353,8 @@ func (s *store) evalObject(n *node, v map[string]any) truth {
 
 // outside reports whether a name is one that an additionalProperties atom is about.
 func (s *store) outside(n *node, name string) bool {
-	if slices.Contains(n.names, name) {
+	s.meter.spend(onMembers, 4)
+	if _, listed := slices.BinarySearch(n.names, name); listed {
 		return false
 	}
 	for _, p := range n.patterns {

@@ -41,8 +41,9 @@ type Sample struct {
 // the canonical one: written examples, const, default and first enum values where there are any, optional members
 // included, arrays with one item, members in the schema's order. The error is ErrEmpty if nothing is accepted, else an
 // *UndecidedError.
-func Example(s *Schema, seed uint64) ([]byte, error) {
-	m := newMaker(s)
+func Example(s *Schema, seed uint64) ([]byte, error) { return newMaker(s, DefaultBudget).example(seed) }
+
+func (m *maker) example(seed uint64) ([]byte, error) {
 	if seed == 0 {
 		if event, ok := m.make(canonicalChoice{}, true); ok {
 			return event, nil
@@ -52,7 +53,7 @@ func Example(s *Schema, seed uint64) ([]byte, error) {
 			return event, nil
 		}
 		for _, s := range record.sites[:min(len(record.sites), maxRepairs)] { // another branch, or a member left out
-			for alt := 1; alt < s.n; alt++ {
+			for alt := 1; alt < s.n && !m.tired(); alt++ {
 				if event, ok := m.make(&oneChoice{s.at, alt}, false); ok {
 					return event, nil
 				}
@@ -75,8 +76,13 @@ func Example(s *Schema, seed uint64) ([]byte, error) {
 // taken, then random ones by the seed, until a finite schema seems exhausted. The only error is the first and last thing
 // of a stream: what Example returns.
 func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
+	return examples(s, seed, DefaultBudget, true)
+}
+
+// examples spends at most the budget: between two events if it is renewed, else on all.
+func examples(s *Schema, seed uint64, b Budget, renew bool) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
-		m := newMaker(s)
+		m := newMaker(s, b)
 		seen := map[string]bool{}
 		var given [][]byte
 		give := func(event []byte, ok bool, why string) bool {
@@ -85,9 +91,12 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 			}
 			seen[string(event)] = true
 			given = append(given, event)
+			if renew {
+				m.rest()
+			}
 			return yield(Sample{event, why}, nil)
 		}
-		first, err := Example(s, 0)
+		first, err := m.example(0)
 		if err != nil {
 			yield(Sample{}, err)
 			return
@@ -107,7 +116,7 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 		tried := 0
 		for _, site := range record.sites {
 			for alt := 1; alt < site.n; alt++ {
-				if tried++; tried > maxVariations || m.spent > maxVariedValues {
+				if tried++; tried > maxVariations || m.spent > maxVariedValues || m.tired() {
 					break
 				}
 				event, ok := m.make(&oneChoice{site.at, alt}, false)
@@ -120,7 +129,7 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 			return
 		}
 		random := &randomChoice{rand.New(rand.NewPCG(seed, Algorithm))}
-		for fruitless := 0; fruitless < maxFruitless; {
+		for fruitless := 0; fruitless < maxFruitless && !m.tired(); {
 			event, ok := m.make(random, false)
 			if !ok || seen[string(event)] {
 				fruitless++
@@ -136,15 +145,23 @@ func Examples(s *Schema, seed uint64) iter.Seq2[Sample, error] {
 
 // smallest is the search's own event.
 func (m *maker) smallest() ([]byte, error) {
-	st, roots := newStore(m.schema.graph)
-	s := newSearch(st, DefaultBudget)
-	s.ctx = context.Background()
-	out := s.solve([]lit{pos(roots[0])})
+	if m.least == nil {
+		spent := m.search.meter
+		s := newSearch(m.search.store, m.search.budget)
+		s.ctx = context.Background()
+		out := s.solve([]lit{pos(m.root)})
+		m.least = &out
+		s.meter = spent
+	}
+	out := m.least
 	switch {
 	case out.empty():
 		return nil, ErrEmpty
 	case !out.found:
 		return nil, &UndecidedError{out.reason, out.detail}
+	}
+	if nodes, _ := size(out.value); nodes > MaxWitnessNodes {
+		return nil, &UndecidedError{ReasonWitnessSize, fmt.Sprintf("the event found has more than %d values", MaxWitnessNodes)}
 	}
 	event := appendValue(nil, out.value)
 	switch {

@@ -328,7 +328,7 @@ func timeTable() *table {
 // afterDate puts a date and a T before a table.
 func afterDate(clock *table) *table {
 	t := &table{alphabet: clock.alphabet + "Tt"}
-	date, _ := product([]factor{{prog: program(`^` + datePattern + `$`)}}, MaxRegexStates) // of some fifty states
+	date, _ := product([]factor{{prog: program(`^` + datePattern + `$`)}}, MaxRegexStates, nil) // of some fifty states
 	base := int32(len(date.next))
 	for i := range date.next {
 		row := make([]int32, 0, len(t.alphabet))

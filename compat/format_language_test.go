@@ -51,7 +51,7 @@ func TestFormatLanguages(t *testing.T) {
 			if f.table != "" {
 				patterns = append(patterns, tableMark+f.table)
 			}
-			automaton, ok := newLanguage(patterns, MaxRegexStates)
+			automaton, ok := newLanguage(patterns, MaxRegexStates, nil)
 			if !ok {
 				t.Fatalf("the automata of %s need more than %d states", name, MaxRegexStates)
 			}
@@ -105,7 +105,7 @@ func TestFormatLanguages(t *testing.T) {
 			if members < rounds/200 {
 				t.Errorf("only %d of %d strings were of the format", members, rounds)
 			}
-			shortest, _ := automaton.strings(func(v uint64) bool { return v&2 != 0 }, window{0, -1}, 40)
+			shortest, _ := automaton.strings(nil, func(v uint64) bool { return v&2 != 0 }, window{0, -1}, 40)
 			for _, s := range shortest {
 				try(s)
 			}
@@ -135,7 +135,7 @@ func TestFormatsExhaustively(t *testing.T) {
 	} {
 		f := formatLanguages()[c.name]
 		check := st.stringCheck(&node{kind: kFormat, name: c.name})
-		automaton, ok := newLanguage([]string{f.outer, f.inner}, MaxRegexStates)
+		automaton, ok := newLanguage([]string{f.outer, f.inner}, MaxRegexStates, nil)
 		if !ok {
 			t.Fatal(c.name)
 		}

@@ -2,6 +2,10 @@ package compat
 
 import "strings"
 
+// maxFlat is how many parts a conjunction or disjunction may have to be taken into another one: chains of them would be
+// copied at every link.
+const maxFlat = 256
+
 // all is the conjunction: flat, without repetition, true parts gone, types and value sets met.
 func (l *lowering) all(at string, ids []int32) int32 {
 	var kids []int32
@@ -16,7 +20,12 @@ func (l *lowering) all(at string, ids []int32) int32 {
 			case kFalse:
 				never = true
 			case kAll:
-				add(n.kids)
+				if len(n.kids) <= maxFlat {
+					add(n.kids)
+				} else if !seen[id] {
+					seen[id] = true
+					kids = append(kids, id)
+				}
 			case kTypes:
 				types &= n.types
 			default:
@@ -60,7 +69,12 @@ func (l *lowering) any(at string, ids []int32) int32 {
 			case kTrue:
 				always = true
 			case kAny:
-				add(n.kids)
+				if len(n.kids) <= maxFlat {
+					add(n.kids)
+				} else if !seen[id] {
+					seen[id] = true
+					kids = append(kids, id)
+				}
 			case kTypes:
 				types |= n.types
 			case kValues:

@@ -8,6 +8,9 @@ import (
 // MaxJudged is how many changes of one pair are judged; the others keep EffectUnknown.
 const MaxJudged = 64
 
+// nodesPerStep is how many nodes of a changed schema count as one step: each judgement lowers it anew.
+const nodesPerStep = 4
+
 // Judge says of each change what it does on its own: it is made on old alone, and the direction's question is asked of
 // old and the result. If none breaks alone but all together do, the smallest set found by leaving out one after the
 // other is EffectTogether. cs comes from Diff for the same schemas; a change that is not found there stays unjudged.
@@ -80,11 +83,15 @@ func judge(ctx context.Context, m *memory, d Direction, old *Schema, edits []edi
 	if ctx.Err() != nil {
 		return EffectUnproven, nil
 	}
+	if left.Goals <= 0 {
+		return EffectUnproven, nil
+	}
 	g, err := lower(applied(old.source.Root(), edits))
 	if err != nil {
 		return EffectUnproven, nil
 	}
 	st, roots := newStore(old.graph, g)
+	left.Goals = max(0, left.Goals-len(st.nodes)/nodesPerStep)
 	if roots[0] == roots[1] {
 		return EffectHarmless, nil
 	}
@@ -95,12 +102,14 @@ func judge(ctx context.Context, m *memory, d Direction, old *Schema, edits []edi
 	s := newSearch(st, *left)
 	s.ctx, s.memory, s.each = ctx, m, each
 	out := s.solve([]lit{pos(writer), neg(reader)})
-	left.Goals = max(0, left.Goals-s.spent.Goals)
-	left.RegexStatesTotal = max(0, left.RegexStatesTotal-s.spent.RegexStatesTotal)
+	spent := s.used()
+	left.Goals = max(0, left.Goals-spent.Goals)
+	left.RegexStatesTotal = max(0, left.RegexStatesTotal-spent.RegexStatesTotal)
+	nodes, height := size(out.value)
 	switch {
 	case out.empty():
 		return EffectHarmless, nil
-	case !out.found || st.eval(writer, out.value) != yes || st.eval(reader, out.value) != no:
+	case !out.found || nodes > MaxWitnessNodes || height > maxHeight || st.eval(writer, out.value) != yes || st.eval(reader, out.value) != no:
 		return EffectUnproven, nil
 	}
 	event = appendValue(nil, out.value)
@@ -108,7 +117,7 @@ func judge(ctx context.Context, m *memory, d Direction, old *Schema, edits []edi
 	if d == DirectionForward {
 		confirmed = rejects(old.source, event)
 	}
-	if _, height := size(out.value); height > maxHeight || len(event) > MaxWitnessBytes || !confirmed {
+	if len(event) > MaxWitnessBytes || !confirmed {
 		return EffectUnproven, nil
 	}
 	return EffectBreaks, event

@@ -8,6 +8,9 @@ import (
 // leaf solves atoms of one type. A value that an excluded set names is excluded step by step: a different value differs
 // from it in one of finitely many ways, each of which is a literal.
 func (st *state) leaf(d *derivation) outcome {
+	if st.meter.over() { // not every union has been looked at
+		return st.meter.exhausted()
+	}
 	var out outcome
 	switch st.mask {
 	case isNull:
@@ -26,8 +29,14 @@ func (st *state) leaf(d *derivation) outcome {
 	if !out.found {
 		return out
 	}
-	if st.mask&(isArray|isObject) != 0 && st.excluded(canonical(out.value)) {
-		return st.differ(out.value, d)
+	if st.mask&(isArray|isObject) != 0 && st.excludes() {
+		nodes, _ := size(out.value)
+		if st.meter.spend(onValues, nodes); nodes > MaxWitnessNodes {
+			return undecided(ReasonWitnessSize, "a value of more than 10000 parts that must differ from others")
+		}
+		if st.excluded(canonical(out.value)) {
+			return st.differ(out.value, d)
+		}
 	}
 	for _, l := range st.trail {
 		if n := &st.nodes[l.id()]; n.kind == kOpaque {
@@ -36,6 +45,11 @@ func (st *state) leaf(d *derivation) outcome {
 		}
 	}
 	return out
+}
+
+// excludes reports whether there is any value set that must not hold.
+func (st *state) excludes() bool {
+	return slices.ContainsFunc(st.trail, func(l lit) bool { return !l.holds() && st.nodes[l.id()].kind == kValues })
 }
 
 // excluded reports whether a value set that must not hold has the text.
@@ -79,6 +93,9 @@ func (st *state) differ(v any, d *derivation) outcome {
 func (st *state) splitOn(alts [][]lit, d *derivation, rule inference) outcome {
 	t := newTally()
 	for _, alt := range alts {
+		if st.meter.over() {
+			return st.meter.exhausted()
+		}
 		mark := st.mark()
 		sub := &derivation{goal: alt}
 		var out outcome
@@ -97,7 +114,7 @@ func (st *state) splitOn(alts [][]lit, d *derivation, rule inference) outcome {
 }
 
 func (st *state) number(d *derivation) outcome {
-	n := numbers{excluded: map[string]bool{}}
+	n := numbers{excluded: map[string]bool{}, meter: st.meter}
 	for _, l := range st.trail {
 		a := &st.nodes[l.id()]
 		switch {
@@ -127,6 +144,9 @@ func (st *state) number(d *derivation) outcome {
 		return found(v, true)
 	case no:
 		return newTally().close(d, ruleNumber, "")
+	}
+	if st.meter.over() {
+		return st.meter.exhausted()
 	}
 	return undecided(ReasonNumber, "more than 100000 candidates")
 }

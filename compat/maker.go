@@ -15,19 +15,26 @@ import (
 // place. It knows nothing of conditions and negations; whatever it makes is shown to the validator before it is used.
 type maker struct {
 	schema    *Schema
-	search    *search // automata and checks
+	root      int32
+	search    *search // automata and checks; its budget is what may be spent without an event
 	pick      func(at site, n int) int
-	annotated bool // take examples and defaults
+	annotated bool     // take examples and defaults
+	least     *outcome // what the search itself finds, once it was asked
 	nodes     int
 	spent     int // values of all events so far
 	numbers   map[numberKey][]any
 	open      map[*validator.Node]int // schemas of the places that are being made, how often
 }
 
-func newMaker(s *Schema) *maker {
-	st, _ := newStore(s.graph)
-	return &maker{schema: s, search: newSearch(st, DefaultBudget), open: map[*validator.Node]int{}, numbers: map[numberKey][]any{}}
+func newMaker(s *Schema, b Budget) *maker {
+	st, roots := newStore(s.graph)
+	return &maker{schema: s, root: roots[0], search: newSearch(st, b), open: map[*validator.Node]int{}, numbers: map[numberKey][]any{}}
 }
+
+// tired reports whether the budget is exhausted; whoever gives an event away begins anew.
+func (m *maker) tired() bool { return m.search.meter.over() }
+
+func (m *maker) rest() { m.search.meter = &meter{limit: m.search.meter.limit} }
 
 // maxMade bounds the values of one event being made, maxMadeHeight its nesting before optional parts are left out.
 const (
@@ -43,6 +50,7 @@ func (m *maker) make(c choice, annotated bool) (event []byte, ok bool) {
 	}
 	m.spent += m.nodes
 	event = appendValue(nil, v)
+	m.search.meter.spend(onExamples, len(event)/4)
 	return event, len(event) <= MaxExampleBytes && m.schema.source.Valid(event)
 }
 
@@ -92,10 +100,11 @@ func (m *maker) layers(in []*validator.Node, address string) (out []*validator.N
 
 // value makes one value for a place. ok is false where nothing can be there.
 func (m *maker) value(in []*validator.Node, address string, height int) (v any, ok bool) {
-	if m.nodes++; m.nodes > maxMade || height > 4*maxMadeHeight {
+	if m.nodes++; m.nodes > maxMade || height > 4*maxMadeHeight || m.tired() {
 		return nil, false
 	}
 	layers := m.layers(in, address)
+	m.search.meter.spend(onExamples, unitsPerStep+8*len(layers))
 	types := validator.TypeSet(0xff)
 	for _, n := range layers {
 		if n.Always != nil && !*n.Always {
@@ -215,13 +224,16 @@ func (m *maker) choose(layers []*validator.Node, types validator.TypeSet, addres
 func (m *maker) object(layers []*validator.Node, address string, height int) (any, bool) {
 	o := &ordered{values: map[string]any{}}
 	var names []string
-	required := map[string]bool{}
+	listed, required := map[string]bool{}, map[string]bool{}
+	list := func(name string) {
+		if !listed[name] {
+			listed[name], names = true, append(names, name)
+		}
+	}
 	least, most := int64(0), int64(math.MaxInt64)
 	for _, n := range layers {
 		for _, p := range n.Properties {
-			if !slices.Contains(names, p.Name) {
-				names = append(names, p.Name)
-			}
+			list(p.Name)
 		}
 		least = max(least, n.MinProperties)
 		if n.Always == nil && n.MaxProperties >= 0 {
@@ -231,9 +243,7 @@ func (m *maker) object(layers []*validator.Node, address string, height int) (an
 	for _, n := range layers {
 		for _, r := range n.Required {
 			required[r] = true
-			if !slices.Contains(names, r) {
-				names = append(names, r)
-			}
+			list(r)
 		}
 	}
 	open := int64(len(required))
@@ -275,6 +285,7 @@ func (m *maker) object(layers []*validator.Node, address string, height int) (an
 // members are the schemas of one member: by name, by pattern, or as an additional one.
 func (m *maker) members(layers []*validator.Node, name string) (out []*validator.Node) {
 	for _, n := range layers {
+		m.search.meter.spend(onExamples, len(n.Properties)/4)
 		declared := false
 		for _, p := range n.Properties {
 			if p.Name == name {
@@ -354,6 +365,7 @@ func (m *maker) differing(v any, list []any, layers []*validator.Node) any {
 		return v
 	}
 	has := func(v any) bool {
+		m.search.meter.spend(onExamples, 8*len(list))
 		return slices.ContainsFunc(list, func(w any) bool { return canonical(w) == canonical(v) })
 	}
 	for i := 1; has(v) && i < 20; i++ {
@@ -486,7 +498,7 @@ func (m *maker) text(layers []*validator.Node, address string) (any, bool) {
 		if len(patterns) > 0 {
 			if l, ok := m.search.language(patterns); ok {
 				all := uint64(1)<<len(patterns) - 1
-				list, _ := l.strings(func(v uint64) bool { return v == all }, w, 8)
+				list, _ := l.strings(m.search.meter, func(v uint64) bool { return v == all }, w, 8)
 				for _, s := range list {
 					add(s)
 				}

@@ -22,6 +22,9 @@ const maxCountedNames = 1_000
 
 // nameAtoms gathers the patterns, lengths and values that a propertyNames schema speaks of.
 func (o *objectGoal) nameAtoms(id int32) {
+	if o.meter.spend(onMembers, 1); o.meter.over() {
+		return
+	}
 	n := &o.nodes[id]
 	switch n.kind {
 	case kAll, kAny, kOne, kNot, kIf:
@@ -89,6 +92,9 @@ func (o *objectGoal) evalName(id int32, c nameClass) truth {
 	} else if o.neg[id]&isString == 0 {
 		return yes
 	}
+	if o.meter.spend(onMembers, 1); o.meter.over() {
+		return unknown
+	}
 	n := &o.nodes[id]
 	switch n.kind {
 	case kAll, kAny:
@@ -154,6 +160,7 @@ func (o *objectGoal) evalName(id int32, c nameClass) truth {
 // classify adds what the patterns, additional and name atoms say of a class.
 func (o *objectGoal) classify(c nameClass) nameClass {
 	c.allowed = yes
+	o.meter.spend(onMembers, len(o.atoms))
 	for _, l := range o.atoms {
 		n := &o.nodes[l.id()]
 		applies := yes
@@ -200,6 +207,9 @@ func (o *objectGoal) others() ([]nameClass, bool) {
 		if seen[v] {
 			continue
 		}
+		if o.meter.over() {
+			return nil, false
+		}
 		seen[v] = true
 		if len(seen) > MaxNameClasses {
 			return nil, false
@@ -224,7 +234,8 @@ func (o *objectGoal) others() ([]nameClass, bool) {
 // shorter because there are no more.
 func (o *objectGoal) names(l *language, vector uint64, n int) (out []string, endless bool) {
 	accept := func(v uint64) bool { return v == vector }
-	list, complete := l.strings(accept, window{1, -1}, n+len(o.members))
+	o.meter.spend(onMembers, n+len(o.members))
+	list, complete := l.strings(o.meter, accept, window{1, -1}, n+len(o.members))
 	fresh := func(list []string) {
 		for _, name := range list {
 			if _, ok := o.members[name]; !ok && len(out) < n {
@@ -234,7 +245,7 @@ func (o *objectGoal) names(l *language, vector uint64, n int) (out []string, end
 	}
 	fresh(list)
 	if len(out) < n && complete {
-		empty, _ := l.strings(accept, window{0, 0}, 1)
+		empty, _ := l.strings(o.meter, accept, window{0, 0}, 1)
 		fresh(empty)
 	}
 	return out, !complete

@@ -121,6 +121,7 @@ type store struct {
 	checks   map[string]check
 	memory   *memory
 	part     partKey // the part, or the whole question, that the store is for
+	meter    *meter  // of the search at work
 }
 
 // newStore merges graphs into one store and returns it with the id of each root.
@@ -188,6 +189,7 @@ func key(n *node) string {
 // intern adds a node made during the search, or finds its equal.
 func (s *store) intern(n node) int32 {
 	k := key(&n)
+	s.meter.spend(onGoals, 8+len(k)/8)
 	if id, ok := s.keys[k]; ok {
 		return id
 	}
@@ -204,13 +206,13 @@ func (s *store) masks(from int) {
 	for len(s.pos) < len(s.nodes) {
 		s.pos, s.neg = append(s.pos, 0), append(s.neg, 0)
 	}
-	done := make([]bool, len(s.nodes))
+	done := make([]bool, len(s.nodes)-from)
 	var walk func(id int32)
 	walk = func(id int32) {
-		if int(id) < from || done[id] {
+		if int(id) < from || done[int(id)-from] {
 			return
 		}
-		done[id] = true
+		done[int(id)-from] = true
 		n := &s.nodes[id]
 		if n.kind >= kMin && n.kind < kOpaque {
 			s.pos[id], s.neg[id] = anyType, atomTypes[n.kind]

@@ -14,6 +14,7 @@ type numbers struct {
 	multiple       *big.Rat   // nil: any
 	not            []*big.Rat // not a multiple of any of these
 	excluded       map[string]bool
+	meter          *meter
 }
 
 func (n *numbers) atLeast(r *big.Rat, open bool) {
@@ -47,6 +48,7 @@ func lcm(x, y *big.Rat) *big.Rat {
 }
 
 func (n *numbers) has(v *big.Rat) bool {
+	n.meter.spend(onNumbers, (1+len(n.not))*(4+v.Num().BitLen()/64))
 	if n.lo != nil {
 		if c := v.Cmp(n.lo); c < 0 || c == 0 && n.loOpen {
 			return false
@@ -179,6 +181,9 @@ func (n *numbers) lattice() (*big.Rat, truth) {
 	k := new(big.Int).Set(start)
 	step := big.NewInt(dir)
 	for range enough {
+		if n.meter.over() {
+			return nil, unknown
+		}
 		if lo != nil && k.Cmp(lo) < 0 || hi != nil && k.Cmp(hi) > 0 {
 			break
 		}

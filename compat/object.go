@@ -102,11 +102,15 @@ func (o *objectGoal) hopeless() (outcome, bool) {
 		return !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(in, s) })
 	}
 	for _, l := range o.trail {
+		if o.meter.over() {
+			return outcome{}, false
+		}
 		n := &o.nodes[l.id()]
 		if l.holds() || n.kind != kProp && n.kind != kPatProp && n.kind != kAddl {
 			continue
 		}
 		lits := []lit{neg(n.kids[0])}
+		o.meter.spend(onMembers, len(o.trail)/2)
 		for _, a := range o.trail {
 			b := &o.nodes[a.id()]
 			if !a.holds() || b.kind != kProp && b.kind != kPatProp && b.kind != kAddl {
@@ -166,6 +170,7 @@ func (o *objectGoal) gather() {
 	var some []lit
 	for _, l := range o.trail {
 		n := &o.nodes[l.id()]
+		o.meter.spend(onMembers, 2+2*len(n.names))
 		switch n.kind {
 		case kMinProps:
 			if l.holds() {
@@ -241,11 +246,12 @@ type put struct {
 // place puts the demands from i on and then assembles the object.
 func (o *objectGoal) place(i int, puts []put, t *tally) outcome {
 	if !o.step() {
-		return exhausted()
+		return o.meter.exhausted()
 	}
 	if i == len(o.demands) {
 		return o.assemble(puts, t)
 	}
+	o.meter.spend(onMembers, 4*len(o.members))
 	dm := o.demands[i]
 	try := func(puts []put, lits []lit) outcome {
 		out := o.solve(lits)
@@ -311,6 +317,7 @@ func (o *objectGoal) place(i int, puts []put, t *tally) outcome {
 
 // assemble builds the smallest object that has every required member and every put.
 func (o *objectGoal) assemble(puts []put, t *tally) outcome {
+	o.meter.spend(onMembers, 8*len(o.members))
 	value := map[string]any{}
 	sure := true
 	var unsure outcome
@@ -435,6 +442,7 @@ func (o *objectGoal) fill(value map[string]any, names []string, perClass map[uin
 			continue
 		}
 		if len(o.patterns) == 0 { // every other name will do
+			o.meter.spend(onMembers, 8*int(o.lo))
 			for i := 0; int64(len(value)) < o.lo; i++ {
 				name := fmt.Sprintf("m%d", i)
 				if _, explicit := o.members[name]; !explicit {

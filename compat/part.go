@@ -12,6 +12,12 @@ import (
 // be remembered. What it cost is written down beside it, part by part, and every question that uses it pays each part
 // once: so much is spent, and a budget ends at the same step, whether the memory was empty or full.
 
+// maxPartHeight is how high a part may be. Parts are copied into each other: a tower of them would cost its square.
+const maxPartHeight = 256
+
+// unitsPerNode is what it costs to bring a node into a part's own store.
+const unitsPerNode = 16
+
 // minPart is the least number of assertions, both sides together, that make a part worth to be remembered.
 const minPart = 16
 
@@ -23,6 +29,7 @@ const maxWeight = 1 << 20
 // derived from two nodes of equal exact sums is equal to the byte.
 type sum struct {
 	same, exact [32]byte
+	height      int32 // links below the node
 	weight      int32 // assertions below and at the node, each as often as it is reached; 0 for a node that reaches a cycle
 }
 
@@ -61,6 +68,7 @@ func (g *graph) summarise() {
 			kids[j] = g.sums[k].same
 			text = append(text, g.sums[k].exact[:]...)
 			s.weight = min(s.weight+g.sums[k].weight, maxWeight)
+			s.height = max(s.height, g.sums[k].height+1)
 		}
 		if n.kind.commutative() {
 			slices.SortFunc(kids, compareSums)
@@ -109,7 +117,8 @@ type partKey struct{ old, next [32]byte }
 // charge is what a part costs: its own steps, and the parts and automata that it used, each to be paid once.
 type charge struct {
 	key    any // partKey or languageKey
-	own    Budget
+	work   effort
+	states int // of automata that came to nothing, or of the one that it is
 	inside []*charge
 }
 
@@ -125,8 +134,8 @@ func (s *search) pay(c *charge) {
 		return
 	}
 	s.paid[c.key] = true
-	s.spent.Goals = min(s.spent.Goals+c.own.Goals, s.budget.Goals+1)
-	s.spent.RegexStatesTotal += c.own.RegexStatesTotal
+	s.meter.pay(&c.work)
+	s.states += c.states
 	for _, k := range c.inside {
 		s.pay(k)
 	}
@@ -154,7 +163,7 @@ func (s *search) asPart(lits []lit) (out outcome, ok bool) {
 	}
 	from, to := s.origins[a.id()], s.origins[b.id()]
 	x, y := &from.graph.sums[from.index], &to.graph.sums[to.index]
-	if x.weight == 0 || y.weight == 0 || x.weight+y.weight < minPart || s.part == (partKey{x.exact, y.exact}) {
+	if x.weight == 0 || y.weight == 0 || x.weight+y.weight < minPart || max(x.height, y.height) > maxPartHeight || s.part == (partKey{x.exact, y.exact}) {
 		return outcome{}, false
 	}
 	k := partKey{x.exact, y.exact}
@@ -166,8 +175,8 @@ func (s *search) asPart(lits []lit) (out outcome, ok bool) {
 		s.parts[k] = p
 	}
 	s.use(p.charge)
-	if s.spent.Goals > s.budget.Goals {
-		return exhausted(), true
+	if s.meter.over() {
+		return s.meter.exhausted(), true
 	}
 	return p.out, true
 }
@@ -182,14 +191,15 @@ func (s *search) ask(k partKey, from, to origin) *part {
 	st, roots := newStore(from.graph.below(from.index), to.graph.below(to.index))
 	own := newSearch(st, s.each)
 	own.ctx, own.memory, own.each, own.parts, own.part = s.ctx, s.memory, s.each, s.parts, k
+	own.meter.spend(onGoals, unitsPerNode*len(st.nodes))
 	out := own.solve([]lit{pos(roots[0]), neg(roots[1])})
 	if own.ended {
 		s.ended = true
 		return nil
 	}
 	n := own.size(out)
+	p := &part{&charge{key: k, work: own.meter.own, states: own.failed, inside: own.inside}, out}
 	*st = store{nodes: st.nodes, part: k} // what a proof reads
-	p := &part{&charge{key: k, own: own.own, inside: own.inside}, out}
 	if s.each == DefaultBudget {
 		s.memory.put(k, p, n)
 	}
@@ -200,6 +210,9 @@ func (s *search) ask(k partKey, from, to origin) *part {
 func (s *search) size(out outcome) int {
 	n := entrySize + 48*len(s.inside)
 	if out.found {
+		if nodes, _ := size(out.value); nodes > MaxWitnessNodes {
+			return MaxMemory // too large to be kept
+		}
 		return n + 8*len(appendValue(nil, out.value))
 	}
 	for i := range s.nodes {

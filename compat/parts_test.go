@@ -34,7 +34,7 @@ func TestAutomata(t *testing.T) {
 	}
 	for i, p := range patterns {
 		q := patterns[(i+7)%len(patterns)]
-		l, ok := newLanguage([]string{p, q}, MaxRegexStates)
+		l, ok := newLanguage([]string{p, q}, MaxRegexStates, nil)
 		if !ok {
 			t.Fatalf("newLanguage(%q, %q) has too many states", p, q)
 		}
@@ -51,7 +51,7 @@ func TestAutomata(t *testing.T) {
 			}
 		}
 		for _, w := range []window{{0, -1}, {2, 3}, {5, 5}, {0, 0}} {
-			list, complete := l.strings(func(v uint64) bool { return v == 1 }, w, 40)
+			list, complete := l.strings(nil, func(v uint64) bool { return v == 1 }, w, 40)
 			for _, s := range list {
 				n := int64(utf8.RuneCountInString(s))
 				if !res[0].MatchString(s) || res[1].MatchString(s) || n < w.lo || w.hi >= 0 && n > w.hi {

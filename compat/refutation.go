@@ -9,8 +9,11 @@ import (
 
 // Limits of what is tried before and beside the search.
 const (
-	MaxSamples = 200 // events of Options.Samples that are tried
-	MaxCheap   = 400 // events tried before the search, mutations included
+	MaxSamples    = 200     // events of Options.Samples that are tried
+	MaxCheap      = 400     // events tried before the search, mutations included
+	MaxGuesses    = 10_000  // events tried when the search did not end
+	maxTriedBytes = 4 << 20 // weight of all events together, each time
+	guessShare    = 4       // the part of a budget that making them may take
 )
 
 // question is one containment being decided.
@@ -20,6 +23,7 @@ type question struct {
 	old, next *Schema
 	options   Options
 	search    *search
+	spent     Budget // by the search; what is tried beside it has limits of its own
 	roots     []int32
 }
 
@@ -37,6 +41,7 @@ func (q *question) answer() Result {
 		return r
 	}
 	out := q.search.solve([]lit{pos(roots[0]), neg(roots[1])})
+	q.spent = q.search.used()
 	switch {
 	case q.search.ended || q.ctx.Err() != nil:
 		return Result{Reason: ReasonTimeout, Detail: q.ctx.Err().Error()}
@@ -53,8 +58,12 @@ func (q *question) answer() Result {
 
 // refuted confirms a value that the search found.
 func (q *question) refuted(out outcome) Result {
-	if _, height := size(out.value); height > maxHeight {
+	nodes, height := size(out.value)
+	switch {
+	case height > maxHeight:
 		return Result{Reason: ReasonWitnessSize, Detail: fmt.Sprintf("an event more than %d deep", maxHeight)}
+	case nodes > MaxWitnessNodes:
+		return Result{Reason: ReasonWitnessSize, Detail: fmt.Sprintf("an event of more than %d values", MaxWitnessNodes)}
 	}
 	event := appendValue(nil, out.value)
 	if len(event) > MaxWitnessBytes {
@@ -117,9 +126,14 @@ func (q *question) try(event []byte, origin Origin) (Result, bool) {
 
 // cheap tries events that people recognise: samples and small changes of them, then what the schemas themselves show.
 func (q *question) cheap() (Result, bool) {
-	left := MaxCheap
+	left, size := MaxCheap, maxTriedBytes
 	attempt := func(event []byte, o Origin) (Result, bool) {
 		left--
+		w := q.weight(event)
+		if w > size {
+			return Result{}, false
+		}
+		size -= w
 		return q.try(event, o)
 	}
 	samples := q.options.Samples[:min(len(q.options.Samples), MaxSamples)]
@@ -129,6 +143,9 @@ func (q *question) cheap() (Result, bool) {
 		}
 	}
 	for _, s := range samples {
+		if len(s) > size {
+			continue
+		}
 		for m := range mutations(s) {
 			if left <= 0 {
 				return Result{}, false
@@ -161,13 +178,13 @@ func (q *question) guess() (Result, bool) {
 			return r, true
 		}
 	}
-	left := MaxCheap
-	for s, err := range Examples(q.old, 0) {
-		if err != nil {
+	left, size := MaxGuesses, maxTriedBytes
+	for s, err := range examples(q.old, 0, q.search.budget.share(guessShare), false) {
+		if err != nil || q.ctx.Err() != nil {
 			break
 		}
 		for _, event := range append([][]byte{s.Event}, collect(mutations(s.Event), 20)...) {
-			if left--; left < 0 {
+			if left, size = left-1, size-q.weight(event); left < 0 || size < 0 {
 				return Result{}, false
 			}
 			if r, ok := q.try(event, OriginSearch); ok {

@@ -28,6 +28,9 @@ func (st *state) undo(m mark) {
 
 // truth is what the asserted literals and the remaining types say of a node.
 func (st *state) truth(id int32) truth {
+	if st.meter.spend(onUnions, 1); st.meter.over() {
+		return unknown // parts in place may be shared: looking into them is not always quick
+	}
 	if v, ok := st.known[id]; ok {
 		return truthOf(v)
 	}
@@ -87,6 +90,7 @@ func (st *state) truth(id int32) truth {
 func (st *state) assert(lits []lit) bool { return st.take(lits) && st.propagate() }
 
 func (st *state) take(lits []lit) bool {
+	st.meter.spend(onUnions, len(lits))
 	for _, l := range lits {
 		switch st.truth(l.id()) {
 		case truthOf(l.holds()):
@@ -124,6 +128,9 @@ func (st *state) propagate() bool {
 	for changed := true; changed; {
 		changed = false
 		for i := 0; i < len(st.pending); i++ {
+			if st.meter.over() {
+				return true // the next step ends the search
+			}
 			if st.pending[i] == settled {
 				continue
 			}
@@ -146,6 +153,7 @@ func (st *state) propagate() bool {
 
 // members finds a required member whose value sets have nothing in common: the discriminator of two branches.
 func (st *state) members() bool {
+	st.meter.spend(onUnions, 2*len(st.trail))
 	var sets map[string][]*node
 	required := map[string]bool{}
 	for _, l := range st.trail {
@@ -183,6 +191,7 @@ func (st *state) members() bool {
 // that what is known already settles it.
 func (st *state) alternatives(l lit) (alts [][]lit, done bool) {
 	n := &st.nodes[l.id()]
+	st.meter.spend(onUnions, 2*len(n.kids))
 	switch n.kind {
 	case kAny, kAll:
 		// Some kid holds; or, of a conjunction, some kid does not.
@@ -233,6 +242,7 @@ func (st *state) oneAlternatives(n *node, holds bool) (alts [][]lit, done bool) 
 	}
 	slices.Sort(open)
 	distinct := slices.Compact(slices.Clone(open))
+	st.meter.spend(onUnions, len(open)*len(open)/8)
 	none := make([]lit, len(distinct))
 	for i, k := range distinct {
 		none[i] = neg(k)

@@ -8,13 +8,16 @@ import (
 // languageKey names an automaton: its patterns, each with its length.
 type languageKey string
 
-// built is an automaton, or how many states were too few for it.
+// built is an automaton, or none where one of at most so many states would have been over them or over the work allowed;
+// and what it cost to find out.
 type built struct {
 	language *language
-	over     int
+	states   int
+	meter    meter
 }
 
-// language is the product automaton of some patterns, from memory if it can. It costs its states, wherever it is from.
+// language is the product automaton of some patterns, from memory if it can. It costs what it took to make, wherever it
+// is from.
 func (s *search) language(patterns []string) (*language, bool) {
 	var b []byte
 	for _, p := range patterns {
@@ -24,36 +27,40 @@ func (s *search) language(patterns []string) (*language, bool) {
 		return l, l != nil
 	}
 	k := languageKey(b)
-	left := min(s.budget.RegexStates, s.budget.RegexStatesTotal-s.spent.RegexStatesTotal)
-	l := s.build(k, patterns, left)
-	s.languages[string(b)] = l
-	if l == nil {
-		s.spent.RegexStatesTotal += left
-		s.own.RegexStatesTotal += left
+	left := min(s.budget.RegexStates, s.budget.RegexStatesTotal-s.states)
+	made := s.build(k, patterns, left)
+	s.languages[string(b)] = made.language
+	if made.language == nil {
+		for on, units := range made.meter.own {
+			s.meter.spend(work(on), units)
+		}
+		s.states += left
+		s.failed += left
 		return nil, false
 	}
-	s.use(&charge{key: k, own: Budget{RegexStatesTotal: len(l.next)}})
-	return l, true
+	s.use(&charge{key: k, work: made.meter.own, states: len(made.language.next)})
+	return made.language, true
 }
 
-// build makes an automaton of at most so many states, or nil.
-func (s *search) build(k languageKey, patterns []string, states int) *language {
+// build makes an automaton of at most so many states, with at most the work of a whole question.
+func (s *search) build(k languageKey, patterns []string, states int) *built {
+	limit := s.each.Goals * unitsPerStep
 	if v, ok := s.memory.get(k); ok {
 		b := v.(*built)
-		switch {
-		case b.language != nil && len(b.language.next) <= states:
-			return b.language
-		case b.language != nil || states <= b.over:
-			return nil
+		fits := b.language != nil && len(b.language.next) <= states && b.meter.total <= limit
+		if fits || b.language == nil && b.states == states && b.meter.limit == limit {
+			return b
 		}
 	}
-	l, ok := newLanguage(patterns, states)
+	b := &built{states: states, meter: meter{limit: limit}}
+	l, ok := newLanguage(patterns, states, &b.meter)
 	if !ok {
-		s.memory.put(k, &built{over: states}, entrySize+len(k))
-		return nil
+		s.memory.put(k, b, entrySize+len(k))
+		return b
 	}
-	s.memory.put(k, &built{language: l}, l.size()+len(k))
-	return l
+	b.language = l
+	s.memory.put(k, b, l.size()+len(k))
+	return b
 }
 
 // maxStrings is how many strings of a language are offered to the checks of formats.
@@ -151,20 +158,20 @@ func (g *stringGoal) gather() bool {
 func (g *stringGoal) among(patterns []string, want uint64, w window, d *derivation) outcome {
 	l, ok := g.language(patterns)
 	if !ok {
-		return undecided(ReasonRegex, "more than 20000 states")
+		return g.unread("more than 20000 states")
 	}
 	number := len(g.excluded) + 1
 	if len(g.checked) > 0 {
 		number = len(g.excluded) + maxStrings
 	}
-	list, complete := l.strings(func(v uint64) bool { return v == want }, w, number)
+	list, complete := l.strings(g.meter, func(v uint64) bool { return v == want }, w, number)
 	var maybe outcome
 	for _, v := range list {
 		if g.excluded[canonical(v)] {
 			continue
 		}
 		if !g.step() {
-			return exhausted()
+			return g.meter.exhausted()
 		}
 		switch g.holds(g.checked, v) {
 		case yes:
@@ -186,7 +193,15 @@ func (g *stringGoal) among(patterns []string, want uint64, w window, d *derivati
 	case w.lo > MaxWitnessBytes:
 		return undecided(ReasonWitnessSize, "a string longer than 262144 characters")
 	}
-	return undecided(ReasonRegex, "a length window too large to count")
+	return g.unread("a length window too large to count")
+}
+
+// unread is why strings of some patterns are not known: the budget is exhausted, or else a limit.
+func (s *search) unread(limit string) outcome {
+	if s.meter.over() {
+		return s.meter.exhausted()
+	}
+	return undecided(ReasonRegex, limit)
 }
 
 // unchecked is why strings that no pattern describes stay undecided.

@@ -196,10 +196,14 @@ func typeOf(v any) typeMask {
 	return isObject
 }
 
-// size counts the values inside v, itself included; height is its nesting.
+// size counts the values inside v, itself included; height is its nesting. What the search found shares its parts, so
+// that a small value may be endless to read: over MaxWitnessNodes nothing more is counted.
 func size(v any) (nodes, height int) {
 	nodes, height = 1, 1
 	add := func(e any) {
+		if nodes > MaxWitnessNodes {
+			return
+		}
 		n, h := size(e)
 		nodes += n
 		height = max(height, h+1)

@@ -100,7 +100,7 @@ func (w *wayfinder) walk(id int32, address string, wrap func(int32) int32) {
 // detours are events for the ways that none of the given ones takes.
 func (m *maker) detours(taken [][]byte, give func(event []byte, ok bool, why string) bool) bool {
 	st, roots := newStore(m.schema.graph)
-	s := newSearch(st, DefaultBudget)
+	s := newSearch(st, m.search.budget)
 	s.ctx = context.Background()
 	var values []any
 	for _, event := range taken {
@@ -121,7 +121,7 @@ func (m *maker) detours(taken [][]byte, give func(event []byte, ok bool, why str
 			continue
 		}
 		out := s.solve([]lit{pos(roots[0]), pos(w.node)})
-		if !out.found {
+		if nodes, _ := size(out.value); !out.found || nodes > MaxWitnessNodes {
 			continue
 		}
 		event := appendValue(nil, out.value)

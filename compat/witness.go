@@ -12,8 +12,9 @@ import (
 const (
 	MaxWitnessNodes = 10_000
 	MaxWitnessBytes = 256 << 10
-	MaxShrink       = 2_000 // validations spent on making one event smaller
-	maxHeight       = 64    // the validator's depth of events
+	MaxShrink       = 2_000   // validations spent on making one event smaller
+	maxShrinkBytes  = 1 << 20 // … of that weight together
+	maxHeight       = 64      // the validator's depth of events
 )
 
 // shrink makes an event that breaks smaller, as long as it still breaks, until no single deletion and no single
@@ -23,10 +24,13 @@ func (q *question) shrink(event []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := MaxShrink
+	left, size := MaxShrink, maxShrinkBytes
 	breaks := func(v any) bool {
-		left--
-		return left >= 0 && q.breaks(appendValue(nil, v))
+		text := appendValue(nil, v)
+		if left, size = left-1, size-q.weight(text); size < 0 {
+			left = 0
+		}
+		return left > 0 && q.breaks(text)
 	}
 	for changed := true; changed && left > 0; {
 		changed = false
@@ -42,6 +46,13 @@ func (q *question) shrink(event []byte) ([]byte, error) {
 	}
 	return appendValue(nil, v), nil
 }
+
+// weight is what it costs to validate an event, in bytes of an event: schemas with more in them take longer.
+func (q *question) weight(event []byte) int {
+	return len(event) + (len(q.old.graph.nodes)+len(q.next.graph.nodes))/nodesPerByte
+}
+
+const nodesPerByte = 4
 
 // simplifications yields values that are one step simpler than v: deletions first, then simpler scalars, outside in.
 func simplifications(v any) iter.Seq[any] {
@@ -68,6 +79,9 @@ func simplify(v any, yield func(any) bool) bool {
 	case string:
 		return simplifyString(v, yield)
 	case []any:
+		if n := len(v); n > 8 && (!yield(slices.Clone(v[:n/2])) || !yield(slices.Clone(v[n/2:]))) {
+			return false
+		}
 		for i := range v {
 			if !yield(slices.Delete(slices.Clone(v), i, i+1)) {
 				return false
@@ -84,14 +98,19 @@ func simplify(v any, yield func(any) bool) bool {
 			}
 		}
 	case map[string]any:
-		for _, k := range sortedKeys(v) {
-			c := make(map[string]any, len(v))
-			for n, e := range v {
-				if n != k {
-					c[n] = e
-				}
+		without := func(names []string) map[string]any {
+			c := maps.Clone(v)
+			for _, k := range names {
+				delete(c, k)
 			}
-			if !yield(c) {
+			return c
+		}
+		names := sortedKeys(v)
+		if n := len(names); n > 8 && (!yield(without(names[:n/2])) || !yield(without(names[n/2:]))) {
+			return false
+		}
+		for i := range names {
+			if !yield(without(names[i : i+1])) {
 				return false
 			}
 		}

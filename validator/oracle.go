@@ -38,7 +38,8 @@ type dryCount struct {
 }
 
 func (c *dryCount) value(n *node, i, chain int) {
-	if c.left--; c.left < 0 || n == nil {
+	c.left -= 1 + chain*chain/1024 // it writes the whole way for each of them
+	if c.left < 0 || n == nil {
 		return
 	}
 	if chain > MaxOracleSteps/100 { // it goes round
