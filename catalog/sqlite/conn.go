@@ -51,6 +51,7 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 // give takes a connection back. One that is still in a transaction, and cannot leave it, is closed.
 func (p *pool) give(c *conn) {
 	if c.begun && c.end("ROLLBACK") != nil {
+		c.forget()
 		_ = c.Raw(func(any) error { return driver.ErrBadConn }) // the pool below must not use it either
 		_ = c.Close()
 		c = nil
@@ -80,6 +81,7 @@ func (p *pool) drain() {
 		select {
 		case c := <-p.free:
 			if c != nil {
+				c.forget()
 				_ = c.Close()
 			}
 		default:
@@ -99,6 +101,15 @@ type conn struct {
 type kept struct {
 	*sql.Stmt
 	open bool // its rows are being read: it cannot run again before they are closed
+}
+
+// forget ends the statements. SQLite keeps a connection open that has any, and the newest commits then stay in a file of
+// their own beside the database.
+func (c *conn) forget() {
+	for _, k := range c.kept {
+		_ = k.Close()
+	}
+	clear(c.kept)
 }
 
 // begin begins a transaction: BEGIN, or BEGIN IMMEDIATE to write.

@@ -47,6 +47,9 @@ func TestOneProcess(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := os.Stat(file + "-wal"); !os.IsNotExist(err) {
+		t.Errorf("a closed store keeps commits outside of its file: %v", err)
+	}
 	again := open(t, file)
 	if got, err := again.Subject(t.Context(), catalog.Name{Subject: "a"}); err != nil || got.Head.Number != 1 {
 		t.Errorf("after opening again: %+v, %v", got, err)
