@@ -332,9 +332,10 @@ func TestBadInput(t *testing.T) {
 					return
 				}
 				struck++
-				if strings.Contains(r.URL.RawQuery, "wait=") { // a long poll waits as long as it is asked to
-					ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond)
+				if strings.Contains(r.URL.RawQuery, "wait=") { // a long poll waits as long as it is asked to, or until its client goes away
+					ctx, cancel := context.WithCancel(r.Context())
 					defer cancel()
+					defer time.AfterFunc(50*time.Millisecond, cancel).Stop()
 					r = r.WithContext(ctx)
 				}
 				if x.strike(t, what, o, r) {
